@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The contract between the dataplane and everything else: keys and values of
+ * every map, and the names of every verdict. src/maps/generated.ts is made from
+ * the BTF of this file by scripts/gen.ts; nothing here is written twice.
+ *
+ * Rules: fixed-width types, explicit padding, __be16/__be32 for wire order,
+ * addresses are 16 bytes (IPv4 as ::ffff:a.b.c.d) so that one key serves both
+ * families, every struct is named, enumerators are append-only.
+ */
+#ifndef LB_ABI_H
+#define LB_ABI_H
+
+#include <linux/types.h>
+
+/* Bumped when a layout or a meaning below changes; adopting pins of another
+ * version is refused. */
+#define LB_ABI_VERSION 1
+
+#define LB_NAME_LEN 64		/* service name, NUL included */
+#define LB_IFNAME_LEN 16	/* IFNAMSIZ */
+#define LB_RING_CHUNK 64	/* slots in one value of an inner ring map */
+#define LB_RING_MAX 131072	/* slots in one ring */
+
+/* IPv6 address, or IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
+struct lb_addr {
+	__be32 word[4];
+};
+
+/* ---- virtual services ------------------------------------------------- */
+
+enum lb_vip_flag {
+	LB_VIP_F_ANNOUNCE = 1 << 0,	/* the dataplane answers ARP and ND */
+	LB_VIP_F_BOUND = 1 << 1,	/* we put the address on an interface of the host */
+};
+
+/* What to do with an ICMP echo request to a VIP. */
+enum lb_echo {
+	LB_ECHO_REPLY_IF_UP = 0,
+	LB_ECHO_REPLY = 1,
+	LB_ECHO_PASS = 2,
+	LB_ECHO_DROP = 3,
+};
+
+/* vips: struct lb_addr -> struct lb_vip */
+struct lb_vip {
+	__u16 id;		/* part of the keys of `services` and `conns` */
+	__u8 family;		/* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
+	__u8 flags;		/* LB_VIP_F_* */
+	__u8 echo;		/* enum lb_echo */
+	__u8 up;		/* 1 while any service of the VIP has a usable destination */
+	__u8 pad[2];
+};
+
+enum lb_scheduler {
+	LB_SCHED_MH = 0,
+	LB_SCHED_RR = 1,
+	LB_SCHED_WRR = 2,
+	LB_SCHED_SH = 3,
+	LB_SCHED_DH = 4,
+};
+
+enum lb_forward {
+	LB_FORWARD_DR = 0,
+};
+
+enum lb_service_flag {
+	LB_SVC_F_SLOPPY = 1 << 0,	/* TCP without SYN may make a conn */
+	LB_SVC_F_PORTS = 1 << 1,	/* mh, sh: the client port is part of the hash */
+};
+
+struct lb_service_key {
+	__u16 vip;		/* struct lb_vip.id */
+	__be16 port;
+	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 pad[3];
+};
+
+/* services: struct lb_service_key -> struct lb_service. Only a new flow reads it. */
+struct lb_service {
+	__u32 id;		/* index into svc_stats and cursors */
+	__u32 ring;		/* index into rings */
+	__u32 ring_size;	/* slots; 0: no usable destination */
+	__u8 scheduler;		/* enum lb_scheduler */
+	__u8 forward;		/* enum lb_forward */
+	__u16 flags;		/* LB_SVC_F_* */
+	/* the rest is for user space */
+	__u64 ring_digest;	/* over the slots as (address, port): equal on all directors */
+	__u32 ring_crc;		/* CRC-32 of the slots as stored: shows edits behind our back */
+	__u32 table_size;	/* mh: the configured number of slots */
+	char name[LB_NAME_LEN];
+};
+
+/* ---- destinations ----------------------------------------------------- */
+
+enum lb_dest_flag {
+	LB_DEST_F_LIVE = 1 << 0,	/* in the configuration */
+	LB_DEST_F_NEIGHBOUR = 1 << 1,	/* mac is known */
+};
+
+/*
+ * dests[id]: one real in one service, with all that forwarding needs in 64 bytes.
+ * A conn names a destination by (id, generation); the generation grows each time
+ * the id is given to another destination or taken out of use, so a conn of a
+ * removed destination can never reach the next owner of the id.
+ */
+struct lb_dest {
+	struct lb_addr addr;
+	__u8 mac[6];		/* the real's */
+	__u8 src_mac[6];	/* of the interface it is reached by */
+	__u32 ifindex;		/* of that interface */
+	__u32 service;		/* struct lb_service.id */
+	__u32 generation;
+	__be16 port;
+	__u16 flags;		/* LB_DEST_F_* */
+	/* the rest is for user space */
+	__u16 weight;		/* as configured */
+	__u16 effective_weight;	/* what the ring was built with */
+	__u8 pad[16];
+};
+
+/* rings[service.ring][slot / LB_RING_CHUNK].slot[slot % LB_RING_CHUNK] = index into dests */
+struct lb_ring_chunk {
+	__u32 slot[LB_RING_CHUNK];
+};
+
+/* ---- conns ------------------------------------------------------------ */
+
+struct lb_conn_key {
+	struct lb_addr client;
+	__u16 vip;		/* struct lb_vip.id */
+	__u8 protocol;
+	__u8 pad;
+	__be16 client_port;
+	__be16 port;
+};
+
+/* States and names of IPVS (include/net/ip_vs.h). */
+enum lb_conn_state {
+	LB_CONN_NONE = 0,
+	LB_CONN_ESTABLISHED = 1,
+	LB_CONN_SYN_SENT = 2,
+	LB_CONN_SYN_RECV = 3,
+	LB_CONN_FIN_WAIT = 4,
+	LB_CONN_TIME_WAIT = 5,
+	LB_CONN_CLOSE = 6,
+	LB_CONN_CLOSE_WAIT = 7,
+	LB_CONN_LAST_ACK = 8,
+	LB_CONN_LISTEN = 9,
+	LB_CONN_SYNACK = 10,
+	LB_CONN_UDP = 11,
+	LB_CONN_STATES = 12,
+};
+
+/*
+ * conns: struct lb_conn_key -> struct lb_conn. 56 bytes, so that key, value and
+ * the kernel's 48-byte element header fill two cache lines exactly.
+ */
+struct lb_conn {
+	__u64 expires;		/* CLOCK_MONOTONIC_COARSE, ns; past it the conn is dead */
+	__u32 dest;		/* index into dests */
+	__u32 generation;	/* of that destination when the conn was made */
+	__u8 state;		/* enum lb_conn_state */
+	__u8 pad[39];
+};
+
+/* ---- interfaces, settings, counters ------------------------------------ */
+
+enum lb_xdp_mode {
+	LB_XDP_NATIVE = 0,
+	LB_XDP_GENERIC = 1,
+};
+
+/* interfaces: ifindex -> struct lb_interface */
+struct lb_interface {
+	__u8 mac[6];
+	__u8 mode;		/* enum lb_xdp_mode */
+	__u8 pad;
+	char name[LB_IFNAME_LEN];
+};
+
+/* settings[0]: what may change without loading the program again. */
+struct lb_settings {
+	__u64 timeout_ns[LB_CONN_STATES];	/* by enum lb_conn_state */
+};
+
+/* meta[0]: for user space only; written by attach. */
+struct lb_meta {
+	__u32 abi_version;
+	__u32 pad;
+	__u64 netns;		/* inode of the network namespace attached in */
+	char object_digest[64];	/* SHA-256 of the object, hex, not terminated */
+};
+
+/* Per-CPU. in_*: from clients, counted by the IP packet's length. */
+struct lb_counters {
+	__u64 conns;
+	__u64 in_pkts;
+	__u64 in_bytes;
+	__u64 out_pkts;
+	__u64 out_bytes;
+};
+
+/*
+ * verdicts[v]: packets per verdict; every packet is counted once. The prefix is the
+ * class (see lib/verdict.h for the action), the rest the name that `stats` prints.
+ */
+enum lb_verdict {
+	/* to a real */
+	LB_FORWARD_KNOWN = 0,		/* its conn decided */
+	LB_FORWARD_NEW = 1,		/* scheduled, conn made */
+	LB_FORWARD_STATELESS = 2,	/* scheduled, no room for a conn */
+	/* answered from here */
+	LB_REPLY_ARP = 3,
+	LB_REPLY_ND = 4,
+	LB_REPLY_ECHO = 5,
+	/* to the host's own stack, untouched */
+	LB_PASS_NOT_IP = 6,		/* neither IP nor an ARP question about a VIP */
+	LB_PASS_NOT_VIP = 7,
+	LB_PASS_OTHER_HOST = 8,		/* for a VIP, but the frame is not addressed to us */
+	LB_PASS_PROTOCOL = 9,		/* for a VIP: a protocol that we do not forward */
+	LB_PASS_UNMATCHED = 10,		/* for a VIP: no service on that port */
+	LB_PASS_NO_CONN = 11,		/* TCP without SYN, without conn, service not sloppy */
+	LB_PASS_ICMP = 12,		/* for a VIP: ICMP other than echo, or echo: pass */
+	LB_PASS_INCOMPLETE = 13,	/* headers end before the destination is known */
+	/* dropped */
+	LB_DROP_MALFORMED = 14,		/* for a VIP: lengths or headers contradict each other */
+	LB_DROP_FRAGMENT = 15,		/* for a VIP: an IP fragment */
+	LB_DROP_TTL = 16,		/* TTL or hop limit used up */
+	LB_DROP_NO_REAL = 17,		/* the service has no usable destination */
+	LB_DROP_NO_NEIGHBOUR = 18,	/* the real's MAC is not known */
+	LB_DROP_REAL_GONE = 19,		/* TCP, not SYN, and its destination was removed */
+	LB_DROP_NO_INTERFACE = 20,	/* the way out is not attached */
+	LB_DROP_ECHO = 21,		/* echo: drop, or reply-if-up and not up */
+	LB_DROP_NOT_LINEAR = 22,	/* headers lie outside the frame's first buffer */
+	LB_VERDICTS = 23,
+};
+
+_Static_assert(sizeof(struct lb_vip) == 8, "lb_vip");
+_Static_assert(sizeof(struct lb_service_key) == 8, "lb_service_key");
+_Static_assert(sizeof(struct lb_service) == 96, "lb_service");
+_Static_assert(sizeof(struct lb_dest) == 64, "lb_dest");
+_Static_assert(sizeof(struct lb_conn_key) == 24, "lb_conn_key");
+_Static_assert(sizeof(struct lb_conn) == 56, "lb_conn");
+_Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");
+_Static_assert(sizeof(struct lb_meta) == 80, "lb_meta");
+
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Every map. "Writer: control" is user space under the instance lock, in the order
+ * that src/control/apply.ts documents; those maps are read-only to programs.
+ * Sizes are defaults: the loader sets conns, and the rest from the configuration's limits.
+ */
+#ifndef LB_MAPS_H
+#define LB_MAPS_H
+
+#include <bpf/bpf_helpers.h>
+#include "abi.h"
+
+/* Is the destination address a VIP? One entry per VIP. Writer: control. Reader: every packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct lb_addr);
+	__type(value, struct lb_vip);
+} vips SEC(".maps");
+
+/* VIP + port + protocol. Writer: control, one atomic element each. Reader: new flows. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct lb_service_key);
+	__type(value, struct lb_service);
+} services SEC(".maps");
+
+/* Destinations by id. Writer: control. Reader: every forwarded packet, once. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 65536);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_dest);
+} dests SEC(".maps");
+
+struct lb_ring {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_ring_chunk);
+};
+
+/*
+ * A scheduler's precomputed table per service. Twice as many places as services: a
+ * changed ring is written to a free place, then the service is pointed at it.
+ * Writer: control. Reader: new flows.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 8192);
+	__type(key, __u32);
+	__array(values, struct lb_ring);
+} rings SEC(".maps");
+
+/* rr and wrr: the next slot, by service id. One cell for all CPUs, so that the order
+ * is exact. Writer: new flows, atomically. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, __u64);
+} cursors SEC(".maps");
+
+/* Known flows. Writer and reader: the dataplane. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1048576);
+	__type(key, struct lb_conn_key);
+	__type(value, struct lb_conn);
+} conns SEC(".maps");
+
+/* Attached interfaces by ifindex. Writer: control. Reader: new flows, ARP, ND, echo. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_interface);
+} interfaces SEC(".maps");
+
+/* Ways out other than the interface a packet came in by, ifindex to ifindex. Writer: control. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
+	__uint(max_entries, 64);
+	__type(key, __u32);
+	__type(value, __u32);
+} tx_ports SEC(".maps");
+
+/* One entry. Writer: control. Reader: every forwarded packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_settings);
+} settings SEC(".maps");
+
+/* One entry, for user space only. Writer: attach. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_meta);
+} meta SEC(".maps");
+
+/* Counters by service id. Writer: the dataplane; control zeroes one when it gives out the id. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 4096);
+	__type(key, __u32);
+	__type(value, struct lb_counters);
+} svc_stats SEC(".maps");
+
+/* Counters by destination id, as svc_stats. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 65536);
+	__type(key, __u32);
+	__type(value, struct lb_counters);
+} dest_stats SEC(".maps");
+
+/* Packets by enum lb_verdict. Writer: lib/verdict.h alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_VERDICTS);
+	__type(key, __u32);
+	__type(value, __u64);
+} verdicts SEC(".maps");
+
+#endif
