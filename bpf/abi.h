@@ -13,14 +13,23 @@
 
 #include <linux/types.h>
 
-/* Bumped when a layout or a meaning below changes; adopting pins of another
- * version is refused. */
-#define LB_ABI_VERSION 1
-
 #define LB_NAME_LEN 64		/* service name, NUL included */
 #define LB_IFNAME_LEN 16	/* IFNAMSIZ */
-#define LB_RING_CHUNK 64	/* slots in one value of an inner ring map */
-#define LB_RING_MAX 131072	/* slots in one ring */
+
+/* An enum, so that the numbers reach BTF and user space reads them from there. */
+enum lb_limit {
+	/* Bumped when a layout or a meaning below changes; pins of another version are not adopted. */
+	LB_ABI_VERSION = 1,
+	LB_MAX_VIPS = 4096,
+	LB_MAX_SERVICES = 4096,
+	LB_MAX_DESTS = 65536,
+	LB_MAX_INTERFACES = 64,
+	/* A changed ring is written to a free place before the service is pointed at it. */
+	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
+	LB_RING_CHUNK = 64,	/* slots in one value of an inner ring map */
+	LB_RING_MAX = 131072,	/* slots in one ring */
+	LB_DEFAULT_CONNS = 1048576,
+};
 
 /* IPv6 address, or IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
 struct lb_addr {

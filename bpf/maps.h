@@ -2,7 +2,7 @@
 /*
  * Every map. "Writer: control" is user space under the instance lock, in the order
  * that src/control/apply.ts documents; those maps are read-only to programs.
- * Sizes are defaults: the loader sets conns, and the rest from the configuration's limits.
+ * The loader sets the size of conns from the configuration; the others are limits of abi.h.
  */
 #ifndef LB_MAPS_H
 #define LB_MAPS_H
@@ -13,7 +13,7 @@
 /* Is the destination address a VIP? One entry per VIP. Writer: control. Reader: every packet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, LB_MAX_VIPS);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct lb_addr);
 	__type(value, struct lb_vip);
@@ -22,7 +22,7 @@ struct {
 /* VIP + port + protocol. Writer: control, one atomic element each. Reader: new flows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, LB_MAX_SERVICES);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct lb_service_key);
 	__type(value, struct lb_service);
@@ -31,37 +31,31 @@ struct {
 /* Destinations by id. Writer: control. Reader: every forwarded packet, once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 65536);
+	__uint(max_entries, LB_MAX_DESTS);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, __u32);
 	__type(value, struct lb_dest);
 } dests SEC(".maps");
 
-struct lb_ring {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
-	__type(key, __u32);
-	__type(value, struct lb_ring_chunk);
-};
-
-/*
- * A scheduler's precomputed table per service. Twice as many places as services: a
- * changed ring is written to a free place, then the service is pointed at it.
- * Writer: control. Reader: new flows.
- */
+/* A scheduler's precomputed table per service. Writer: control. Reader: new flows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 8192);
+	__uint(max_entries, LB_MAX_RINGS);
 	__type(key, __u32);
-	__array(values, struct lb_ring);
+	__array(values, struct {
+		__uint(type, BPF_MAP_TYPE_ARRAY);
+		__uint(max_entries, 1);
+		__uint(map_flags, BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+		__type(key, __u32);
+		__type(value, struct lb_ring_chunk);
+	});
 } rings SEC(".maps");
 
 /* rr and wrr: the next slot, by service id. One cell for all CPUs, so that the order
  * is exact. Writer: new flows, atomically. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 4096);
+	__uint(max_entries, LB_MAX_SERVICES);
 	__type(key, __u32);
 	__type(value, __u64);
 } cursors SEC(".maps");
@@ -69,7 +63,7 @@ struct {
 /* Known flows. Writer and reader: the dataplane. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 1048576);
+	__uint(max_entries, LB_DEFAULT_CONNS);
 	__type(key, struct lb_conn_key);
 	__type(value, struct lb_conn);
 } conns SEC(".maps");
@@ -77,7 +71,7 @@ struct {
 /* Attached interfaces by ifindex. Writer: control. Reader: new flows, ARP, ND, echo. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 64);
+	__uint(max_entries, LB_MAX_INTERFACES);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, __u32);
 	__type(value, struct lb_interface);
@@ -86,7 +80,7 @@ struct {
 /* Ways out other than the interface a packet came in by, ifindex to ifindex. Writer: control. */
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP_HASH);
-	__uint(max_entries, 64);
+	__uint(max_entries, LB_MAX_INTERFACES);
 	__type(key, __u32);
 	__type(value, __u32);
 } tx_ports SEC(".maps");
@@ -112,7 +106,7 @@ struct {
 /* Counters by service id. Writer: the dataplane; control zeroes one when it gives out the id. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 4096);
+	__uint(max_entries, LB_MAX_SERVICES);
 	__type(key, __u32);
 	__type(value, struct lb_counters);
 } svc_stats SEC(".maps");
@@ -120,7 +114,7 @@ struct {
 /* Counters by destination id, as svc_stats. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 65536);
+	__uint(max_entries, LB_MAX_DESTS);
 	__type(key, __u32);
 	__type(value, struct lb_counters);
 } dest_stats SEC(".maps");
