@@ -3,8 +3,12 @@
 #include <bpf/bpf_helpers.h>
 #include "maps.h"
 
-/* Enums reach BTF only through something global that has their type. */
+/*
+ * Enums reach BTF only through something global that has their type; so does the value
+ * of an inner map, since clang emits what is behind two pointers as a forward declaration.
+ */
 const struct {
+	struct lb_ring_chunk ring_chunk;
 	enum lb_limit limit;
 	enum lb_vip_flag vip_flag;
 	enum lb_echo echo;
@@ -15,7 +19,7 @@ const struct {
 	enum lb_conn_state conn_state;
 	enum lb_xdp_mode xdp_mode;
 	enum lb_verdict verdict;
-} lb_enums = {};
+} lb_types = {};
 
 SEC("xdp.frags")
 int xdp_lb(struct xdp_md *ctx __attribute__((unused)))
