@@ -51,14 +51,20 @@ enum lb_echo {
 	LB_ECHO_DROP = 3,
 };
 
-/* vips: struct lb_addr -> struct lb_vip */
-struct lb_vip {
-	__u16 id;		/* part of the keys of `services` and `conns` */
+/* vip_ids: struct lb_addr -> struct lb_vip_id. Never changed in place: what may change is in vips. */
+struct lb_vip_id {
+	__u16 id;		/* index into vips, part of the keys of services and conns */
 	__u8 family;		/* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
+	__u8 pad;
+};
+
+/* vips[id]. Read by ARP, ND and echo only. */
+struct lb_vip {
+	struct lb_addr addr;
 	__u8 flags;		/* LB_VIP_F_* */
 	__u8 echo;		/* enum lb_echo */
 	__u8 up;		/* 1 while any service of the VIP has a usable destination */
-	__u8 pad[2];
+	__u8 pad[5];
 };
 
 enum lb_scheduler {
@@ -78,11 +84,19 @@ enum lb_service_flag {
 	LB_SVC_F_PORTS = 1 << 1,	/* mh, sh: the client port is part of the hash */
 };
 
+/*
+ * The era makes an apply atomic: the services of the next configuration are written under
+ * the era that settings.era does not name, then settings.era is flipped, and only after a
+ * grace period the services of the old era are deleted. (An element of a BPF hash map may
+ * be given to another key while a program still reads it; elements of the era being read
+ * are never touched.)
+ */
 struct lb_service_key {
-	__u16 vip;		/* struct lb_vip.id */
+	__u16 vip;		/* struct lb_vip_id.id */
 	__be16 port;
 	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 pad[3];
+	__u8 era;		/* 0 or 1 */
+	__u8 pad[2];
 };
 
 /* services: struct lb_service_key -> struct lb_service. Only a new flow reads it. */
@@ -137,7 +151,7 @@ struct lb_ring_chunk {
 
 struct lb_conn_key {
 	struct lb_addr client;
-	__u16 vip;		/* struct lb_vip.id */
+	__u16 vip;		/* struct lb_vip_id.id */
 	__u8 protocol;
 	__u8 pad;
 	__be16 client_port;
@@ -191,6 +205,8 @@ struct lb_interface {
 /* settings[0]: what may change without loading the program again. */
 struct lb_settings {
 	__u64 timeout_ns[LB_CONN_STATES];	/* by enum lb_conn_state */
+	__u32 era;				/* of the services in force, see lb_service_key */
+	__u32 pad;
 };
 
 /* meta[0]: for user space only; written by attach. */
@@ -245,7 +261,8 @@ enum lb_verdict {
 	LB_VERDICTS = 23,
 };
 
-_Static_assert(sizeof(struct lb_vip) == 8, "lb_vip");
+_Static_assert(sizeof(struct lb_vip_id) == 4, "lb_vip_id");
+_Static_assert(sizeof(struct lb_vip) == 24, "lb_vip");
 _Static_assert(sizeof(struct lb_service_key) == 8, "lb_service_key");
 _Static_assert(sizeof(struct lb_service) == 96, "lb_service");
 _Static_assert(sizeof(struct lb_dest) == 64, "lb_dest");

@@ -10,19 +10,28 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 
-/* Is the destination address a VIP? One entry per VIP. Writer: control. Reader: every packet. */
+/* Is the destination address a VIP? Writer: control. Reader: every packet. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LB_MAX_VIPS);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct lb_addr);
+	__type(value, struct lb_vip_id);
+} vip_ids SEC(".maps");
+
+/* What is known of a VIP, by id. Writer: control. Reader: ARP, ND, echo. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_MAX_VIPS);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
 	__type(value, struct lb_vip);
 } vips SEC(".maps");
 
-/* VIP + port + protocol. Writer: control, one atomic element each. Reader: new flows. */
+/* VIP + port + protocol, in two eras. Writer: control. Reader: new flows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LB_MAX_SERVICES);
+	__uint(max_entries, 2 * LB_MAX_SERVICES);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, struct lb_service_key);
 	__type(value, struct lb_service);
