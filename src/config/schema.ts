@@ -136,7 +136,10 @@ const real = z
 
 /** The service keys that `defaults` may hold. */
 const serviceDefaults = {
-  protocol: z.enum(['tcp', 'udp']).optional().meta({ description: 'Transport protocol; here or in `defaults`.', defaultNote: 'none' }),
+  protocol: z.enum(['tcp', 'udp']).optional().meta({
+    description: 'Transport protocol; required, here or in `defaults`.',
+    defaultNote: 'none',
+  }),
   forward: z.enum(['dr']).optional().meta({
     description: 'Forwarding method: `dr` rewrites the MAC addresses; the real answers the client directly.',
     default: DEFAULTS.service.forward,

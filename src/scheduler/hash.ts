@@ -21,7 +21,7 @@ export interface FlowSource {
   vip: AddressWords
 }
 
-const MURMUR_SEED = 0x76656572 // "veer"
+const FLOW_SEED = 0x76656572 // "veer"
 const MURMUR_C1 = 0xcc9e2d51
 const MURMUR_C2 = 0x1b873593
 const MURMUR_N = 0xe6546b64
@@ -40,7 +40,22 @@ function murmurBlock(hash: number, block: number): number {
 }
 
 /**
- * MurmurHash3_x86_32 over the four address words and the port, each one 32-bit block:
+ * MurmurHash3_x86_32 of five blocks: the four address words, then the port as 32 bits.
+ *
+ * @param port - host order
+ * @returns an unsigned 32-bit number
+ */
+export function endpointHash(seed: number, address: AddressWords, port: number): number {
+  let hash = seed
+  for (const word of address.word) hash = murmurBlock(hash, word)
+  hash = murmurBlock(hash, port) ^ MURMUR_LENGTH
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/**
+ * The hash of a flow for `mh`: MurmurHash3_x86_32 over the four address words and the port, each one block:
  *
  *     h = 0x76656572
  *     for k in client.word[0], client.word[1], client.word[2], client.word[3], port:
@@ -55,16 +70,11 @@ function murmurBlock(hash: number, block: number): number {
  * @returns an unsigned 32-bit number
  */
 export function flowHash(client: AddressWords, port: number): number {
-  let hash = MURMUR_SEED
-  for (const word of client.word) hash = murmurBlock(hash, word)
-  hash = murmurBlock(hash, port) ^ MURMUR_LENGTH
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
+  return endpointHash(FLOW_SEED, client, port)
 }
 
 /**
- * The bucket of `sh` and `dh`, as IPVS folds and multiplies it (ip_vs_sh.c, ip_vs_dh.c):
+ * The bucket of `sh` and `dh`: the fold of IPVS (ip_vs_sh.c, ip_vs_dh.c), Knuth's multiplicative hash:
  *
  *     key    = word[0] ^ word[1] ^ word[2] ^ word[3]
  *     bucket = ((key + port) * 2654435761) >> 24
