@@ -29,6 +29,7 @@ enum lb_limit {
 	LB_RING_CHUNK = 64,	/* slots in one value of an inner ring map */
 	LB_RING_MAX = 131072,	/* slots in one ring */
 	LB_DEFAULT_CONNS = 1048576,
+	LB_MAX_VERDICTS = 128,
 };
 
 /* IPv6 address, or IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
@@ -227,38 +228,38 @@ struct lb_counters {
 };
 
 /*
- * verdicts[v]: packets per verdict; every packet is counted once. The prefix is the
- * class (see lib/verdict.h for the action), the rest the name that `stats` prints.
+ * verdicts[v]: packets per verdict; every packet is counted once. The prefix is the class,
+ * and so is the range, which leaves room to append (lib/verdict.h turns it into an action);
+ * the rest is the name that `stats` prints. docs/verdicts.md says of each when and what to do.
  */
 enum lb_verdict {
-	/* to a real */
+	/* 0..15: to a real */
 	LB_FORWARD_KNOWN = 0,		/* its conn decided */
 	LB_FORWARD_NEW = 1,		/* scheduled, conn made */
 	LB_FORWARD_STATELESS = 2,	/* scheduled, no room for a conn */
-	/* answered from here */
-	LB_REPLY_ARP = 3,
-	LB_REPLY_ND = 4,
-	LB_REPLY_ECHO = 5,
-	/* to the host's own stack, untouched */
-	LB_PASS_NOT_IP = 6,		/* neither IP nor an ARP question about a VIP */
-	LB_PASS_NOT_VIP = 7,
-	LB_PASS_OTHER_HOST = 8,		/* for a VIP, but the frame is not addressed to us */
-	LB_PASS_PROTOCOL = 9,		/* for a VIP: a protocol that we do not forward */
-	LB_PASS_UNMATCHED = 10,		/* for a VIP: no service on that port */
-	LB_PASS_NO_CONN = 11,		/* TCP without SYN, without conn, service not sloppy */
-	LB_PASS_ICMP = 12,		/* for a VIP: ICMP other than echo, or echo: pass */
-	LB_PASS_INCOMPLETE = 13,	/* headers end before the destination is known */
-	/* dropped */
-	LB_DROP_MALFORMED = 14,		/* for a VIP: lengths or headers contradict each other */
-	LB_DROP_FRAGMENT = 15,		/* for a VIP: an IP fragment */
-	LB_DROP_TTL = 16,		/* TTL or hop limit used up */
-	LB_DROP_NO_REAL = 17,		/* the service has no usable destination */
-	LB_DROP_NO_NEIGHBOUR = 18,	/* the real's MAC is not known */
-	LB_DROP_REAL_GONE = 19,		/* TCP, not SYN, and its destination was removed */
-	LB_DROP_NO_INTERFACE = 20,	/* the way out is not attached */
-	LB_DROP_ECHO = 21,		/* echo: drop, or reply-if-up and not up */
-	LB_DROP_NOT_LINEAR = 22,	/* headers lie outside the frame's first buffer */
-	LB_VERDICTS = 23,
+	/* 16..31: answered from here */
+	LB_REPLY_ARP = 16,
+	LB_REPLY_ND = 17,
+	LB_REPLY_ECHO = 18,
+	/* 32..63: to the host's own stack, untouched */
+	LB_PASS_NOT_IP = 32,		/* neither IP nor an ARP question about a VIP */
+	LB_PASS_NOT_VIP = 33,
+	LB_PASS_OTHER_HOST = 34,	/* for a VIP, but the frame is not addressed to us */
+	LB_PASS_PROTOCOL = 35,		/* for a VIP: a protocol that we do not forward */
+	LB_PASS_UNMATCHED = 36,		/* for a VIP: no service on that port */
+	LB_PASS_NO_CONN = 37,		/* TCP without SYN, without conn, service not sloppy */
+	LB_PASS_ICMP = 38,		/* for a VIP: ICMP other than echo, or echo: pass */
+	LB_PASS_INCOMPLETE = 39,	/* headers end before the destination is known */
+	/* 64..127: dropped */
+	LB_DROP_MALFORMED = 64,		/* for a VIP: lengths or headers contradict each other */
+	LB_DROP_FRAGMENT = 65,		/* for a VIP: an IP fragment */
+	LB_DROP_TTL = 66,		/* TTL or hop limit used up */
+	LB_DROP_NO_REAL = 67,		/* the service has no usable destination */
+	LB_DROP_NO_NEIGHBOUR = 68,	/* the real's MAC is not known */
+	LB_DROP_REAL_GONE = 69,		/* TCP, not SYN, and its destination was removed */
+	LB_DROP_NO_INTERFACE = 70,	/* the way out is not attached */
+	LB_DROP_ECHO = 71,		/* echo: drop, or reply-if-up and not up */
+	LB_DROP_NOT_LINEAR = 72,	/* headers lie outside the frame's first buffer */
 };
 
 _Static_assert(sizeof(struct lb_vip_id) == 4, "lb_vip_id");

@@ -131,7 +131,7 @@ struct {
 /* Packets by enum lb_verdict. Writer: lib/verdict.h alone. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, LB_VERDICTS);
+	__uint(max_entries, LB_MAX_VERDICTS);
 	__type(key, __u32);
 	__type(value, __u64);
 } verdicts SEC(".maps");

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
-#include <linux/bpf.h>
-#include <bpf/bpf_helpers.h>
-#include "maps.h"
+/*
+ * What clients send. Parse, find the VIP, find the conn or schedule one, rewrite, send.
+ * A packet leaves with exactly one verdict, counted in lib/verdict.h.
+ */
+#include "lib/arp.h"
+#include "lib/conn.h"
+#include "lib/echo.h"
+#include "lib/fwd_dr.h"
+#include "lib/nd.h"
+#include "lib/packet.h"
+#include "lib/parse.h"
+#include "lib/sched.h"
+#include "lib/stats.h"
+#include "lib/verdict.h"
 
 /*
  * Enums reach BTF only through something global that has their type; so does the value
@@ -21,10 +32,191 @@ const struct {
 	enum lb_verdict verdict;
 } lb_types = {};
 
-SEC("xdp.frags")
-int xdp_lb(struct xdp_md *ctx __attribute__((unused)))
+static __always_inline const struct lb_service *service_lookup(const struct lb_packet *pkt, __u32 era)
 {
-	return XDP_PASS;
+	struct lb_service_key key = {
+		.vip = pkt->key.vip,
+		.port = pkt->key.port,
+		.protocol = pkt->key.protocol,
+		.era = era,
+	};
+
+	return bpf_map_lookup_elem(&services, &key);
+}
+
+/* A flow without a conn: schedule it. */
+static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_service *service;
+	const struct lb_dest *dest;
+	int verdict, full;
+	__u32 dest_id;
+
+	service = set ? service_lookup(pkt, set->era) : NULL;
+	if (!service)
+		return LB_PASS_UNMATCHED;
+	if (pkt->key.protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags) &&
+	    (!(service->flags & LB_SVC_F_SLOPPY) || (pkt->tcp_flags & LB_TCP_RST)))
+		return LB_PASS_NO_CONN;
+	if (ttl_used_up(ctx, pkt))
+		return LB_DROP_TTL;
+	dest_id = sched_pick(service, pkt);
+	dest = dest_lookup(dest_id);
+	if (!dest)
+		return LB_DROP_NO_REAL;
+	verdict = fwd_prepare(ctx, pkt, dest);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	full = conn_create(pkt, dest, dest_id, set, bpf_ktime_get_coarse_ns());
+	stats_forwarded(pkt, service->id, dest_id, !full);
+	fwd_dr(ctx, pkt, dest);
+	return full ? LB_FORWARD_STATELESS : LB_FORWARD_NEW;
+}
+
+static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	struct lb_icmp *icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+	__u8 request = pkt->family == 4 ? ICMP_ECHO : ICMPV6_ECHO_REQUEST;
+
+	if (pkt->l4_off + sizeof(*icmp) > pkt->l3_off + pkt->ip_len)
+		return LB_DROP_MALFORMED;
+	if ((void *)(icmp + 1) > frame_end(ctx))
+		return verdict_of_short(ctx);
+	if (icmp->type == request && icmp->code == 0)
+		return echo_answer(ctx, pkt);
+	if (pkt->family == 6 && pkt->l4_off == pkt->l3_off + sizeof(struct ipv6hdr))
+		return nd_answer(ctx, pkt);
+	return LB_PASS_ICMP;
+}
+
+/* Whatever is not a packet of a known flow; `parsed` is the verdict that parsing came to. */
+static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+{
+	if (!frame_is_ours(ctx))
+		return LB_PASS_OTHER_HOST;
+	if (parsed != LB_UNDECIDED)
+		return parsed;
+	switch (pkt->key.protocol) {
+	case IPPROTO_TCP:
+	case IPPROTO_UDP:
+		return new_flow(ctx, pkt);
+	case IPPROTO_ICMP:
+		return pkt->family == 4 ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
+	case IPPROTO_ICMPV6:
+		return pkt->family == 6 ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
+	default:
+		return LB_PASS_PROTOCOL;
+	}
+}
+
+/* A packet of a flow that has a conn with a destination. */
+static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
+				      struct lb_conn *conn, const struct lb_dest *dest,
+				      const struct lb_settings *set, __u64 now)
+{
+	int verdict;
+
+	if (!frame_is_ours_for(ctx, dest))
+		return LB_PASS_OTHER_HOST;
+	if (ttl_used_up(ctx, pkt))
+		return LB_DROP_TTL;
+	verdict = fwd_prepare(ctx, pkt, dest);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	conn_advance(conn, pkt, set, now);
+	stats_forwarded(pkt, dest->service, conn->dest, 0);
+	fwd_dr(ctx, pkt, dest);
+	return LB_FORWARD_KNOWN;
+}
+
+/* A TCP or UDP packet to a VIP. Its conn decides, if it has one that is alive. */
+static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	__u64 now = bpf_ktime_get_coarse_ns();
+	const struct lb_dest *dest;
+	struct lb_conn *conn;
+
+	conn = bpf_map_lookup_elem(&conns, &pkt->key);
+	if (!set || !conn || conn->expires <= now || conn_reused(conn, pkt))
+		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
+	dest = dest_lookup(conn->dest);
+	if (dest && conn_dest_valid(conn, dest))
+		return known_flow(ctx, pkt, conn, dest, set, now);
+	if (pkt->key.protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
+		return to_vip_slow(ctx, pkt, LB_DROP_REAL_GONE);
+	return to_vip_slow(ctx, pkt, LB_UNDECIDED);
+}
+
+static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+{
+	if (parsed == LB_UNDECIDED)
+		parsed = parse_l4(ctx, pkt);
+	if (parsed == LB_UNDECIDED &&
+	    (pkt->key.protocol == IPPROTO_TCP || pkt->key.protocol == IPPROTO_UDP))
+		return flow_to_vip(ctx, pkt);
+	return to_vip_slow(ctx, pkt, parsed);
+}
+
+static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	struct iphdr *ip = l3_header(ctx, pkt, sizeof(*ip));
+	const struct lb_vip_id *vip;
+
+	if (!ip || ip->version != 4 || ip->ihl < 5)
+		return LB_PASS_INCOMPLETE;
+	pkt->family = 4;
+	addr_from_v4(&pkt->dst, ip->daddr);
+	vip = vip_lookup(&pkt->dst, 4);
+	if (!vip)
+		return LB_PASS_NOT_VIP;
+	pkt->key.vip = vip->id;
+	return to_vip(ctx, pkt, parse_ipv4_rest(ctx, pkt, ip));
+}
+
+static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
+	const struct lb_vip_id *vip;
+
+	if (!ip6 || ip6->version != 6)
+		return LB_PASS_INCOMPLETE;
+	pkt->family = 6;
+	addr_from_v6(&pkt->dst, &ip6->daddr);
+	if (ip6->nexthdr == IPPROTO_ICMPV6 && is_solicited_group(&pkt->dst)) {
+		pkt->nd_group = 1;
+		return nd_answer(ctx, pkt);
+	}
+	vip = vip_lookup(&pkt->dst, 6);
+	if (!vip)
+		return LB_PASS_NOT_VIP;
+	pkt->key.vip = vip->id;
+	return to_vip(ctx, pkt, parse_ipv6_rest(ctx, pkt, ip6));
+}
+
+static __always_inline int classify(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	switch (parse_ethernet(ctx, pkt)) {
+	case bpf_htons(ETH_P_IP):
+		return ipv4_packet(ctx, pkt);
+	case bpf_htons(ETH_P_IPV6):
+		return ipv6_packet(ctx, pkt);
+	case bpf_htons(ETH_P_ARP):
+		return arp_answer(ctx, pkt);
+	case 0:
+		return LB_PASS_INCOMPLETE;
+	default:
+		return LB_PASS_NOT_IP;
+	}
+}
+
+SEC("xdp.frags")
+int xdp_lb(struct xdp_md *ctx)
+{
+	struct lb_packet pkt = {};
+
+	return verdict_action(&pkt, classify(ctx, &pkt));
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * From a frame to addresses, protocol and ports. Lengths come from the IP header and are
+ * checked against the frame, never taken from it: Ethernet pads.
+ *
+ * Functions return LB_UNDECIDED or the verdict that ends the packet's way.
+ */
+#ifndef LB_PARSE_H
+#define LB_PARSE_H
+
+#include <linux/tcp.h>
+#include <linux/udp.h>
+#include "packet.h"
+
+#ifndef ETH_P_8021AD
+#define ETH_P_8021AD 0x88A8
+#endif
+
+#define LB_MAX_VLANS 2
+#define LB_MAX_EXTENSIONS 8
+#define LB_MAX_L4_OFF 0x3fff	/* what the verifier accepts as a packet offset, with room */
+
+#define IP_FRAGMENT bpf_htons(0x3fff)	/* more-fragments flag and offset */
+#define IP6_FRAGMENT bpf_htons(0xfff9)	/* offset and more-fragments flag */
+
+struct lb_vlan_header {
+	__be16 tci;
+	__be16 proto;
+};
+
+struct lb_ip6_extension {
+	__u8 next;
+	__u8 len;		/* in 8 bytes without the first 8; AH: in 4 bytes without the first 8 */
+	__be16 fragment;	/* fragment header: offset and flags */
+	__be32 rest;
+};
+
+/* Ethernet and up to two VLAN tags. Returns the EtherType behind them, 0 when they are cut off. */
+static __always_inline __be16 parse_ethernet(const struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	void *end = frame_end(ctx);
+	struct ethhdr *eth = frame_data(ctx);
+	struct lb_vlan_header *vlan = (void *)(eth + 1);
+	__be16 proto;
+	int i;
+
+	if ((void *)(eth + 1) > end)
+		return 0;
+	proto = eth->h_proto;
+	for (i = 0; i < LB_MAX_VLANS; i++) {
+		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
+			break;
+		if ((void *)(vlan + 1) > end)
+			return 0;
+		proto = vlan->proto;
+		vlan++;
+	}
+	pkt->l3_off = (void *)vlan - frame_data(ctx);
+	return proto;
+}
+
+/* A header lies behind the frame's first buffer, or is not there at all. */
+static __noinline int verdict_of_short(struct xdp_md *ctx)
+{
+	__u64 linear = frame_end(ctx) - frame_data(ctx);
+
+	return bpf_xdp_get_buff_len(ctx) > linear ? LB_DROP_NOT_LINEAR : LB_DROP_MALFORMED;
+}
+
+/* Does the frame hold the whole IP packet? */
+static __always_inline int frame_holds(struct xdp_md *ctx, const struct lb_packet *pkt)
+{
+	__u32 needed = pkt->l3_off + pkt->ip_len;
+
+	/* Frames with more than one buffer are rare; the helper call is for them. */
+	return needed <= frame_end(ctx) - frame_data(ctx) || needed <= bpf_xdp_get_buff_len(ctx);
+}
+
+/* IPv4 behind its fixed part, for a VIP: options, lengths, fragments (RFC 791). */
+static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet *pkt,
+					   const struct iphdr *ip)
+{
+	__u32 header_len = ip->ihl * 4;
+
+	pkt->ip_len = bpf_ntohs(ip->tot_len);
+	pkt->l4_off = pkt->l3_off + header_len;
+	if (pkt->ip_len < header_len || !frame_holds(ctx, pkt))
+		return LB_DROP_MALFORMED;
+	if (ip->frag_off & IP_FRAGMENT)
+		return LB_DROP_FRAGMENT;
+	pkt->key.protocol = ip->protocol;
+	addr_from_v4(&pkt->key.client, ip->saddr);
+	return LB_UNDECIDED;
+}
+
+/*
+ * Walks IPv6 extension headers (RFC 8200 section 4) from pkt->l4_off to the upper layer's
+ * header; an atomic fragment (RFC 6946) is no fragment.
+ */
+static __noinline int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	__u32 ip_end = pkt->l3_off + pkt->ip_len;
+	__u32 offset = pkt->l4_off;
+	__u8 next = pkt->key.protocol;
+	int i;
+
+	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
+		struct lb_ip6_extension *extension;
+
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
+		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT) {
+			pkt->key.protocol = next;
+			pkt->l4_off = offset;
+			return LB_UNDECIDED;
+		}
+		if (i == LB_MAX_EXTENSIONS || offset > LB_MAX_L4_OFF ||
+		    offset + sizeof(*extension) > ip_end)
+			return LB_DROP_MALFORMED;
+		extension = frame_data(ctx) + offset;
+		if ((void *)(extension + 1) > frame_end(ctx))
+			return verdict_of_short(ctx);
+		if (next == IPPROTO_FRAGMENT) {
+			if (extension->fragment & IP6_FRAGMENT)
+				return LB_DROP_FRAGMENT;
+			offset += sizeof(*extension);
+		} else if (next == IPPROTO_AH) {
+			offset += (extension->len + 2) * 4;
+		} else {
+			offset += (extension->len + 1) * 8;
+		}
+		if (offset > ip_end)
+			return LB_DROP_MALFORMED;
+		next = extension->next;
+	}
+	return LB_DROP_MALFORMED;
+}
+
+/* IPv6 behind its destination address, for a VIP. */
+static __always_inline int parse_ipv6_rest(struct xdp_md *ctx, struct lb_packet *pkt,
+					   const struct ipv6hdr *ip6)
+{
+	pkt->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
+	pkt->l4_off = pkt->l3_off + sizeof(*ip6);
+	if (!frame_holds(ctx, pkt))
+		return LB_DROP_MALFORMED;
+	pkt->key.protocol = ip6->nexthdr;
+	addr_from_v6(&pkt->key.client, &ip6->saddr);
+	if (ip6->nexthdr == IPPROTO_TCP || ip6->nexthdr == IPPROTO_UDP)
+		return LB_UNDECIDED;
+	return parse_ipv6_extensions(ctx, pkt);
+}
+
+/* Ports and flags of TCP (RFC 9293) and UDP (RFC 768); other protocols are left alone. */
+static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	__u32 ip_end = pkt->l3_off + pkt->ip_len;
+	__u32 room = ip_end - pkt->l4_off;
+	void *l4 = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+
+	if (pkt->l4_off > ip_end || pkt->l4_off > LB_MAX_L4_OFF)
+		return LB_DROP_MALFORMED;
+	if (pkt->key.protocol == IPPROTO_TCP) {
+		struct tcphdr *tcp = l4;
+
+		if (room < sizeof(*tcp))
+			return LB_DROP_MALFORMED;
+		if ((void *)(tcp + 1) > frame_end(ctx))
+			return verdict_of_short(ctx);
+		if (tcp->doff < 5 || tcp->doff * 4 > room)
+			return LB_DROP_MALFORMED;
+		pkt->key.client_port = tcp->source;
+		pkt->key.port = tcp->dest;
+		pkt->tcp_flags = ((__u8 *)tcp)[13];
+	} else if (pkt->key.protocol == IPPROTO_UDP) {
+		struct udphdr *udp = l4;
+
+		if (room < sizeof(*udp))
+			return LB_DROP_MALFORMED;
+		if ((void *)(udp + 1) > frame_end(ctx))
+			return verdict_of_short(ctx);
+		if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > room)
+			return LB_DROP_MALFORMED;
+		pkt->key.client_port = udp->source;
+		pkt->key.port = udp->dest;
+	}
+	return LB_UNDECIDED;
+}
+
+#endif

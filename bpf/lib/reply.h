@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Sending a frame back to where it came from. */
+#ifndef LB_REPLY_H
+#define LB_REPLY_H
+
+#include "packet.h"
+
+static __always_inline void reply_macs(struct ethhdr *eth, const struct lb_interface *interface)
+{
+	mac_copy(eth->h_dest, eth->h_source);
+	mac_copy(eth->h_source, interface->mac);
+}
+
+/* The VIP's attributes, or NULL. */
+static __always_inline const struct lb_vip *vip_get(const struct lb_addr *addr, __u8 family)
+{
+	const struct lb_vip_id *vip = vip_lookup(addr, family);
+	__u32 id;
+
+	if (!vip)
+		return NULL;
+	id = vip->id;
+	return bpf_map_lookup_elem(&vips, &id);
+}
+
+#endif
