@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "interface.h"
+
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "args.h"
+#include "error.h"
+#include "fd.h"
+#include "program.h"
+
+namespace veer {
+
+namespace {
+
+bpf_tc_hook ClsactHook(uint32_t ifindex, bool ingress) {
+  bpf_tc_hook hook{};
+  hook.sz = sizeof(hook);
+  hook.ifindex = static_cast<int>(ifindex);
+  hook.attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
+  return hook;
+}
+
+bpf_tc_opts ClsactFilter(uint32_t handle, uint32_t priority) {
+  bpf_tc_opts opts{};
+  opts.sz = sizeof(opts);
+  opts.handle = handle;
+  opts.priority = priority;
+  return opts;
+}
+
+/** IFNAMSIZ counts the NUL. */
+std::string AsInterfaceName(const Napi::Value& value) {
+  std::string name = AsString(value, "interface name");
+  if (name.empty() || name.size() >= IFNAMSIZ) {
+    throw Napi::TypeError::New(value.Env(), "interface name: expected 1 to 15 characters");
+  }
+  return name;
+}
+
+const char* ModeName(uint8_t mode) {
+  switch (mode) {
+    case XDP_ATTACHED_DRV:
+      return "native";
+    case XDP_ATTACHED_SKB:
+      return "generic";
+    case XDP_ATTACHED_HW:
+      return "offload";
+    case XDP_ATTACHED_MULTI:
+      return "multi";
+    default:
+      return "none";
+  }
+}
+
+/** With programs in several modes `prog_id` is 0; the first that sees a packet answers then. */
+uint32_t FirstProgram(const bpf_xdp_query_opts& query) {
+  if (query.prog_id) return query.prog_id;
+  if (query.hw_prog_id) return query.hw_prog_id;
+  return query.drv_prog_id ? query.drv_prog_id : query.skb_prog_id;
+}
+
+}  // namespace
+
+std::string DescribeInterface(uint32_t ifindex) {
+  char name[IFNAMSIZ];
+  return if_indextoname(ifindex, name) ? name : "ifindex " + std::to_string(ifindex);
+}
+
+bool IsIngress(const Napi::Value& direction) {
+  std::string text = AsString(direction, "direction");
+  if (text != "ingress" && text != "egress") {
+    throw Napi::TypeError::New(direction.Env(), "direction: expected 'ingress' or 'egress'");
+  }
+  return text == "ingress";
+}
+
+Napi::Value InterfaceIndex(const Napi::CallbackInfo& info) {
+  std::string name = AsInterfaceName(info[0]);
+  unsigned int ifindex = if_nametoindex(name.c_str());
+  if (ifindex == 0) Throw(info.Env(), {errno, "if_nametoindex", "interface", name});
+  return Napi::Number::New(info.Env(), ifindex);
+}
+
+Napi::Value InterfaceName(const Napi::CallbackInfo& info) {
+  uint32_t ifindex = AsU32(info[0], "ifindex");
+  char name[IFNAMSIZ];
+  if (!if_indextoname(ifindex, name)) {
+    Throw(info.Env(),
+          {errno, "if_indextoname", "interface", "ifindex " + std::to_string(ifindex)});
+  }
+  return Napi::String::New(info.Env(), name);
+}
+
+Napi::Value SetMulticastMac(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string name = AsInterfaceName(info[0]);
+  Bytes mac = AsBytes(info[1], "setMulticastMac: mac", 6);
+  bool add = AsBool(info[2], "setMulticastMac: add");
+  Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.IsOpen()) Throw(env, {errno, "socket", "interface", name});
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_hwaddr.sa_family = AF_UNSPEC;
+  std::memcpy(request.ifr_hwaddr.sa_data, mac.data, mac.size);
+  if (ioctl(fd.Get(), add ? SIOCADDMULTI : SIOCDELMULTI, &request) < 0) {
+    Throw(env, {errno, add ? "SIOCADDMULTI" : "SIOCDELMULTI", "interface", name});
+  }
+  return env.Undefined();
+}
+
+Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uint32_t ifindex = AsU32(info[0], "ifindex");
+  bpf_xdp_query_opts query{};
+  query.sz = sizeof(query);
+  int result = bpf_xdp_query(static_cast<int>(ifindex), 0, &query);
+  if (result < 0) {
+    Throw(env, {-result, "bpf_xdp_query", "interface", DescribeInterface(ifindex)});
+  }
+  Napi::Object answer = Napi::Object::New(env);
+  answer.Set("programId", FirstProgram(query));
+  answer.Set("mode", ModeName(query.attach_mode));
+  return answer;
+}
+
+Napi::Value AttachClsact(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  int program = Program::From(info[0], "program")->Use(env, "bpf_tc_attach");
+  uint32_t ifindex = AsU32(info[1], "ifindex");
+  bpf_tc_hook hook = ClsactHook(ifindex, IsIngress(info[2]));
+  bpf_tc_opts filter = ClsactFilter(AsU32(info[3], "handle"), AsU32(info[4], "priority"));
+  int result = bpf_tc_hook_create(&hook);
+  if (result < 0 && result != -EEXIST) {
+    Throw(env, {-result, "bpf_tc_hook_create", "interface", DescribeInterface(ifindex)});
+  }
+  filter.prog_fd = program;
+  // Handle and priority name our own filter, so attaching again replaces it without a gap.
+  filter.flags = BPF_TC_F_REPLACE;
+  result = bpf_tc_attach(&hook, &filter);
+  if (result < 0) {
+    Throw(env, {-result, "bpf_tc_attach", "interface", DescribeInterface(ifindex)});
+  }
+  return env.Undefined();
+}
+
+Napi::Value DetachClsact(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  uint32_t ifindex = AsU32(info[0], "ifindex");
+  bpf_tc_hook hook = ClsactHook(ifindex, IsIngress(info[1]));
+  bpf_tc_opts filter = ClsactFilter(AsU32(info[2], "handle"), AsU32(info[3], "priority"));
+  int result = bpf_tc_detach(&hook, &filter);
+  if (result < 0) {
+    Throw(env, {-result, "bpf_tc_detach", "interface", DescribeInterface(ifindex)});
+  }
+  return env.Undefined();
+}
+
+}  // namespace veer

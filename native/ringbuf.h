@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bpf/libbpf.h>
+
+#include <string>
+#include <vector>
+
+#include "fd.h"
+#include "handle.h"
+#include "poll.h"
+
+namespace veer {
+
+struct RingBufferInit {
+  Fd map;
+  std::string name;
+  Napi::Function listener;
+};
+
+/** Consumer of a BPF_MAP_TYPE_RINGBUF map on the event loop. */
+class RingBuffer : public Handle<RingBuffer, RingBufferInit> {
+ public:
+  static constexpr Kind kKind = Kind::kRingBuffer;
+  static constexpr const char* kName = "ring buffer";
+
+  static Napi::Function Define(Napi::Env env);
+  explicit RingBuffer(const Napi::CallbackInfo& info);
+  ~RingBuffer() override;
+
+  /** The addon's openRingBuffer. */
+  static Napi::Value Open(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value Close(const Napi::CallbackInfo& info);
+  static int Collect(void* self, void* data, size_t size);
+  void Deliver();
+
+  Fd map_;
+  ring_buffer* ring_ = nullptr;
+  Napi::FunctionReference listener_;
+  std::vector<std::string> records_;
+  std::unique_ptr<Poll> poll_;
+};
+
+}  // namespace veer
