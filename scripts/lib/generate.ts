@@ -5,9 +5,11 @@ import type { Layout, StructLayout } from '../../src/btf/layout.js'
 import { camelCase, isPadding, layoutOf } from '../../src/btf/layout.js'
 import type { MapDefinition } from '../../src/btf/map-definition.js'
 import { mapDefinitions } from '../../src/btf/map-definition.js'
+import type { ProgramDefinition } from '../../src/btf/programs.js'
+import { programDefinitions } from '../../src/btf/programs.js'
 import { MapType, isMapOfMaps, isPerCpu } from '../../src/maps/map-type.js'
 import { generateEnums } from './generate-enums.js'
-import { pascalCase, programsOf } from './names.js'
+import { pascalCase } from './names.js'
 
 /** The whole source text of the generated file, the same for the same object. */
 export function generate(bytes: Uint8Array, name: string): string {
@@ -19,7 +21,7 @@ export function generate(bytes: Uint8Array, name: string): string {
   const body = [
     ...generateEnums(btf),
     ...structsOf(btf, maps).map(structSource),
-    tableSource(name, maps, programsOf(elf)),
+    tableSource(name, maps, programDefinitions(elf)),
   ].join('\n\n')
   return `${header(name)}\n${imports(body)}\n\n${body}\n`
 }
@@ -123,7 +125,7 @@ function layoutSource(layout: Layout): string {
   }
 }
 
-function tableSource(name: string, maps: MapDefinition[], programs: { name: string; section: string }[]): string {
+function tableSource(name: string, maps: MapDefinition[], programs: ProgramDefinition[]): string {
   return [
     `/** Everything in build/bpf/${name}.o, for \`Collection.load\`. */`,
     `export const ${camelCase(name)} = {`,

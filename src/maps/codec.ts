@@ -70,7 +70,10 @@ function compile(layout: Layout): Compiled {
       return compileInt(layout)
     case 'bool':
       return {
-        write: (value: boolean, target, offset) => void target.writeUInt8(value ? 1 : 0, offset),
+        write: (value: boolean, target, offset) => {
+          if (typeof value !== 'boolean') throw new TypeError(`${String(value)} is no boolean`)
+          target.writeUInt8(value ? 1 : 0, offset)
+        },
         read: (source, offset) => source.readUInt8(offset) !== 0,
       }
     case 'text':
@@ -86,16 +89,40 @@ function compile(layout: Layout): Compiled {
 
 type IntMethod = 'Int8' | 'UInt8' | `${'' | 'U'}Int${16 | 32}${'LE' | 'BE'}` | `Big${'' | 'U'}Int64${'LE' | 'BE'}`
 
-function compileInt({ size, signed, order }: IntLayout): Compiled {
+function compileInt(layout: IntLayout): Compiled {
+  const { size, signed, order } = layout
   const suffix = order === 'little' || (order === 'native' && machineIsLittle) ? 'LE' : 'BE'
   const base = `${signed ? '' : 'U'}Int${size * 8}`
   const method = (size === 8 ? `Big${base}${suffix}` : size === 1 ? base : `${base}${suffix}`) as IntMethod
-  const write = Buffer.prototype[`write${method}`] as (this: Buffer, value: never, offset: number) => number
+  const put = Buffer.prototype[`write${method}`] as (this: Buffer, value: number | bigint, offset: number) => number
   const read = Buffer.prototype[`read${method}`] as (this: Buffer, offset: number) => number | bigint
+  const fits = size === 8 ? bigintCheck(signed) : numberCheck(size, signed)
   return {
-    write: (value, target, offset) => void write.call(target, value, offset),
+    write: (value: number | bigint, target, offset) => {
+      if (!fits(value)) throw new RangeError(`${value} is no ${size === 8 ? 'bigint' : 'number'} of type ${intName(layout)}`)
+      put.call(target, value, offset)
+    },
     read: (source, offset) => read.call(source, offset),
   }
+}
+
+/** Buffer's own writes turn undefined into 0 and cut fractions off. */
+function numberCheck(size: number, signed: boolean): (value: number | bigint) => boolean {
+  const span = 2 ** (size * 8)
+  const min = signed ? -span / 2 : 0
+  const max = signed ? span / 2 - 1 : span - 1
+  return (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max
+}
+
+function bigintCheck(signed: boolean): (value: number | bigint) => boolean {
+  const cut = signed ? BigInt.asIntN : BigInt.asUintN
+  return (value) => typeof value === 'bigint' && cut(64, value) === value
+}
+
+/** `u16`, `be32`. */
+function intName({ size, signed, order }: IntLayout): string {
+  const prefix = order === 'big' ? 'be' : order === 'little' ? 'le' : signed ? 's' : 'u'
+  return `${prefix}${size * 8}`
 }
 
 function compileText(size: number): Compiled {
@@ -139,7 +166,7 @@ function compileU32Array(length: number): Compiled {
       const view = new Uint32Array(target.buffer, at, length)
       for (let index = 0; index < length; index++) {
         const number = value[index]!
-        if (number >>> 0 !== number) throw new RangeError(`[${index}]: ${number} is no 32-bit unsigned integer`)
+        if (number >>> 0 !== number) throw new RangeError(`${number} at index ${index} is no number of type u32`)
         view[index] = number
       }
     },
