@@ -5,6 +5,8 @@ import { endianness } from 'node:os'
 import type { ArrayLayout, IntLayout, Layout, StructLayout } from '../btf/layout.js'
 import { camelCase, isPadding, u32 as u32Layout, u64 as u64Layout } from '../btf/layout.js'
 
+const machineIsLittle = endianness() === 'LE'
+
 type Write = (value: never, target: Buffer, offset: number) => void
 type Read = (source: Buffer, offset: number) => unknown
 
@@ -61,8 +63,6 @@ export const u64Codec = new Codec<bigint>(u64Layout)
 export function bytesCodec(size: number): Codec<Uint8Array> {
   return new Codec<Uint8Array>({ kind: 'bytes', size })
 }
-
-const machineIsLittle = endianness() === 'LE'
 
 function compile(layout: Layout): Compiled {
   switch (layout.kind) {

@@ -24,7 +24,8 @@ export const Limit = {
 /** `enum lb_vip_flag`. */
 export const VipFlag = {
   announce: 1,
-  bound: 2,
+  bind: 2,
+  bound: 4,
 } as const
 
 export type VipFlag = (typeof VipFlag)[keyof typeof VipFlag]
@@ -32,7 +33,8 @@ export type VipFlag = (typeof VipFlag)[keyof typeof VipFlag]
 /** Names of `enum lb_vip_flag` by value, as printed. */
 export const vipFlagNames: Readonly<Record<number, string>> = {
   1: 'announce',
-  2: 'bound',
+  2: 'bind',
+  4: 'bound',
 }
 
 /** `enum lb_echo`. */

@@ -8,8 +8,6 @@ export const UpdateFlag = { any: 0, noExist: 1, exist: 2 } as const
 /** A batch is at most this many bytes and elements, so that one system call stays short. */
 const BATCH_BYTES = 1 << 20
 const BATCH_ELEMENTS = 16_384
-/** The kernel-internal errno that a map type without batch operations answers with; it has no symbol in user space. */
-const ENOTSUPP = 524
 
 /** Keys and values of a map as they lie in memory, one after the other. */
 export interface Packed {
@@ -20,9 +18,7 @@ export interface Packed {
 
 /** Whether the kernel has no batch operation for this map type. */
 export function isBatchUnsupported(error: unknown): boolean {
-  if (error instanceof Error && 'errno' in error && error.errno === ENOTSUPP) return true
-  const code = errnoOf(error)
-  return code === 'ENOTSUPP' || code === 'EOPNOTSUPP'
+  return errnoOf(error) === 'ENOTSUPP'
 }
 
 /**
@@ -75,40 +71,30 @@ export class RawMap implements Disposable {
    * delete during the walk may or may not be seen, and (kernel: generic hash maps) nothing is seen twice.
    */
   *batches(): Generator<Packed> {
-    let size = this.batchSize
     let batch: NativeBatch | undefined
     do {
       try {
-        batch = this.native.lookupBatch(batch?.cursor, size)
+        batch = this.native.lookupBatch(batch?.cursor, this.batchSize)
       } catch (error) {
-        if (batch === undefined && isBatchUnsupported(error)) return yield this.walk()
-        size = this.grown(size, error)
-        continue
+        if (batch !== undefined || !isBatchUnsupported(error)) throw error
+        return yield this.walk()
       }
       if (batch.count > 0) yield batch
-    } while (batch === undefined || batch.cursor !== undefined)
+    } while (batch.cursor !== undefined)
   }
 
   /** As {@link batches}, reading off the event loop. */
   async *batchesAsync(): AsyncGenerator<Packed> {
-    let size = this.batchSize
     let batch: NativeBatch | undefined
     do {
       try {
-        batch = await this.native.lookupBatchAsync(batch?.cursor, size)
+        batch = await this.native.lookupBatchAsync(batch?.cursor, this.batchSize)
       } catch (error) {
-        if (batch === undefined && isBatchUnsupported(error)) return yield this.walk()
-        size = this.grown(size, error)
-        continue
+        if (batch !== undefined || !isBatchUnsupported(error)) throw error
+        return yield this.walk()
       }
       if (batch.count > 0) yield batch
-    } while (batch === undefined || batch.cursor !== undefined)
-  }
-
-  /** A hash map answers ENOSPC when a batch has no room for one whole bucket (kernel/bpf/hashtab.c). */
-  private grown(size: number, error: unknown): number {
-    if (errnoOf(error) !== 'ENOSPC' || size >= this.info.maxEntries) throw error
-    return Math.min(size * 2, this.info.maxEntries)
+    } while (batch.cursor !== undefined)
   }
 
   /**
