@@ -1,0 +1,59 @@
+/** One writer at a time per instance. */
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { errnoOf, VeerError } from '../errors.js'
+import { native } from '../native.js'
+
+const RUN_DIRECTORY = '/run/veer'
+const RETRY_MS = 50
+
+export interface LockOptions {
+  /** How long to wait for another holder; default 5000. */
+  waitMs?: number
+  /** Default /run/veer. */
+  directory?: string
+}
+
+/** The lock file of an instance. It stays when the lock is given back: removing it would race with the next holder. */
+export function instanceLockPath(instance: string, directory: string = RUN_DIRECTORY): string {
+  return `${directory}/${instance}.lock`
+}
+
+/**
+ * Runs `work` as the only writer of `instance` on this machine, and gives the lock back when its promise
+ * settles. The kernel drops the lock of a process that dies. Throws `LB_ERR_INSTANCE_BUSY`.
+ */
+export async function withInstanceLock<T>(
+  instance: string,
+  work: () => Promise<T> | T,
+  options: LockOptions = {},
+): Promise<T> {
+  const path = instanceLockPath(instance, options.directory)
+  const lock = await acquire(instance, path, options.waitMs ?? 5000)
+  try {
+    return await work()
+  } finally {
+    lock.close()
+  }
+}
+
+async function acquire(instance: string, path: string, waitMs: number): Promise<{ close(): void }> {
+  mkdirSync(dirname(path), { recursive: true })
+  for (let waited = 0; ; waited += RETRY_MS) {
+    try {
+      return native().lockFile(path)
+    } catch (error) {
+      if (errnoOf(error) !== 'EWOULDBLOCK') throw error
+      if (waited >= waitMs) throw busy(instance, path, error)
+    }
+    await sleep(RETRY_MS)
+  }
+}
+
+function busy(instance: string, path: string, cause: unknown): VeerError {
+  return new VeerError('LB_ERR_INSTANCE_BUSY', `instance ${instance} is being changed by another process (${path})`, {
+    hint: `try again, or see who holds it: fuser -v ${path}`,
+    cause,
+  })
+}
