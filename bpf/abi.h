@@ -41,7 +41,8 @@ struct lb_addr {
 
 enum lb_vip_flag {
 	LB_VIP_F_ANNOUNCE = 1 << 0,	/* the dataplane answers ARP and ND */
-	LB_VIP_F_BOUND = 1 << 1,	/* we put the address on an interface of the host */
+	LB_VIP_F_BIND = 1 << 1,		/* the host answers: the address belongs on an interface of it */
+	LB_VIP_F_BOUND = 1 << 2,	/* and it was we who put it there */
 };
 
 /* What to do with an ICMP echo request to a VIP. */
