@@ -54,7 +54,9 @@ function answerHeader(frame: Uint8Array, l3: number, our: string, to: string = s
 
 /** The bytes of layers behind the link-layer header. */
 function network(...layers: (Layer | Layer[])[]): Uint8Array {
-  return packet(eth({ src: BROADCAST_MAC, dst: BROADCAST_MAC }), ...layers).bytes().subarray(14)
+  return packet(eth({ src: BROADCAST_MAC, dst: BROADCAST_MAC }), ...layers)
+    .bytes()
+    .subarray(14)
 }
 
 const ARP_LENGTH = 28

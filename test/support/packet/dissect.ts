@@ -253,6 +253,9 @@ export function dissect(frame: Uint8Array): DissectedLayer[] {
     offset += reading.length
     reader = reading.next
   }
-  layers.push(...opaque('payload', offset, frame.subarray(offset, end)), ...opaque('padding', end, frame.subarray(end)))
+  layers.push(
+    ...opaque('payload', offset, frame.subarray(offset, end)),
+    ...opaque('padding', end, frame.subarray(end)),
+  )
   return layers
 }

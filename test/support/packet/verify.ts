@@ -23,7 +23,11 @@ function pseudoHeaderOf(ip: DissectedLayer, protocol: number, length: number): U
 }
 
 /** The name of the checksum of one layer that is wrong, or undefined. */
-function wrongChecksum(layer: DissectedLayer, ip: DissectedLayer | undefined, message: Uint8Array): string | undefined {
+function wrongChecksum(
+  layer: DissectedLayer,
+  ip: DissectedLayer | undefined,
+  message: Uint8Array,
+): string | undefined {
   if (layer.name === 'ipv4') return sumsToZero(message.subarray(0, layer.length)) ? undefined : 'ipv4'
   if (layer.name === 'icmp4') return sumsToZero(message) ? undefined : 'icmp4'
   const protocol = covered.get(layer.name)

@@ -1,0 +1,67 @@
+/** A director under test: the real program on one side, the oracle on the other, both with the same table. */
+import { expect, onTestFinished } from 'vitest'
+import { LbFixture, type RunResult } from '../support/lb-fixture.js'
+import { judge, type Conn, type Table } from '../support/oracle.js'
+import { toHex } from '../support/packet/bytes.js'
+import type { Packet } from '../support/packet/build.js'
+import { describeDifference } from '../support/packet/diff.js'
+import { INGRESS } from './world.js'
+
+/** The program's clock is the coarse one, up to a tick behind; the rest is time that passed between both runs. */
+const CLOCK_TOLERANCE_NS = 5_000_000_000n
+
+/** A conn without its timer, which no two runs share. */
+export type TimelessConn = Omit<Conn, 'expires'>
+
+const timeless = (conns: Map<string, Conn>): Map<string, TimelessConn> =>
+  new Map([...conns].map(([key, { dest, generation, state }]) => [key, { dest, generation, state }]))
+
+export class Director {
+  readonly lb: LbFixture
+  readonly table: Table
+
+  private constructor(lb: LbFixture, table: Table) {
+    this.lb = lb
+    this.table = table
+  }
+
+  /** A fresh program and fresh maps, given back when the test ends. */
+  static async serving(table: Table): Promise<Director> {
+    const lb = await LbFixture.open(table)
+    onTestFinished(() => lb[Symbol.dispose]())
+    return new Director(lb, table)
+  }
+
+  /** Sends a frame in; the program must do exactly what the oracle says. */
+  send(sent: Packet | Uint8Array): RunResult {
+    const frame = sent instanceof Uint8Array ? sent : sent.bytes()
+    this.table.now = process.hrtime.bigint()
+    const expected = judge(frame, INGRESS, this.table)
+    const actual = this.lb.run(frame)
+    const same = actual.verdict === expected.verdict && actual.action === expected.action
+    if (same && Buffer.compare(actual.frame, expected.frame) === 0) return actual
+    throw new Error(
+      `the oracle says ${expected.verdict} (${expected.action}), the program ${actual.verdict} (${actual.action})\n` +
+        `sent ${toHex(frame)}\n${describeDifference(actual.frame, expected.frame)}`,
+    )
+  }
+
+  /** Compares all that the packets left behind with what they left behind in the oracle. */
+  expectSameState(): void {
+    const conns = this.lb.conns()
+    expect(timeless(conns)).toEqual(timeless(this.table.conns))
+    for (const [key, { expires }] of this.table.conns) {
+      const difference = (conns.get(key)?.expires ?? 0n) - expires
+      expect(difference > -CLOCK_TOLERANCE_NS && difference < CLOCK_TOLERANCE_NS, `timer of ${key}`).toBe(true)
+    }
+    for (const { id } of this.table.services.values()) {
+      expect(this.lb.cursor(id), `cursor of service ${id}`).toBe(this.table.cursors.get(id) ?? 0n)
+      expect(this.lb.serviceCounters(id)).toEqual(this.table.serviceCounters.get(id) ?? NOTHING)
+    }
+    for (const id of this.table.dests.keys()) {
+      expect(this.lb.destCounters(id)).toEqual(this.table.destCounters.get(id) ?? NOTHING)
+    }
+  }
+}
+
+const NOTHING = { conns: 0, inPkts: 0, inBytes: 0 }

@@ -1,0 +1,218 @@
+/**
+ * The real program under BPF_PROG_TEST_RUN, with maps that say what a {@link Table} says. Nothing is attached and no
+ * packet leaves; the frame comes in by the loopback interface, and a redirect is only a verdict.
+ */
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { addressFromWords, addressToWords, familyOf } from '../../src/net/address.js'
+import { macBytes } from '../../src/net/mac.js'
+import { Collection } from '../../src/loader/collection.js'
+import { CollectionSpec } from '../../src/loader/collection-spec.js'
+import * as abi from '../../src/maps/generated.js'
+import { IpProtocol } from './packet/layer.js'
+import { connKey } from './oracle.js'
+import type { Conn, ConnStateName, Counters, Protocol, Service, Table, VerdictName, XdpAction } from './oracle.js'
+
+const OBJECT = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
+const CONNS = 4096
+/** Any device will do behind an entry of tx_ports: a test run sends nothing. */
+const LOOPBACK = 1
+const ACTIONS: readonly XdpAction[] = ['aborted', 'drop', 'pass', 'tx', 'redirect']
+const PROTOCOL_NUMBER = { tcp: IpProtocol.tcp, udp: IpProtocol.udp } as const
+
+/** The configuration in force is in this era; the other one holds nothing. */
+export const ERA = 1
+
+type Maps = Collection<typeof abi.xdpLb>['maps']
+
+export interface RunResult {
+  verdict: VerdictName
+  action: XdpAction
+  frame: Uint8Array
+}
+
+const nameOf = <T extends Record<string, number>>(values: T, value: number): keyof T => {
+  const found = Object.entries(values).find(([, number]) => number === value)
+  if (found === undefined) throw new Error(`no enumerator is ${value}`)
+  return found[0]
+}
+
+const flags = (bits: Record<string, number>, set: Record<string, boolean>): number =>
+  Object.entries(set).reduce((all, [name, isSet]) => (isSet ? all | (bits[name] ?? 0) : all), 0)
+
+function writeVips(maps: Maps, table: Table): void {
+  for (const [address, vip] of table.vips) {
+    const addr = addressToWords(address)
+    maps.vipIds.set(addr, { id: vip.id, family: familyOf(address) })
+    maps.vips.set(vip.id, {
+      addr,
+      flags: flags(abi.VipFlag, { announce: vip.announce }),
+      echo: abi.Echo[vip.echo],
+      up: vip.up ? 1 : 0,
+    })
+  }
+}
+
+function makeRing(maps: Maps, ring: number[]): ReturnType<Maps['rings']['createInner']> {
+  const chunks = Math.max(Math.ceil(ring.length / abi.Limit.ringChunk), 1)
+  const inner = maps.rings.createInner({ name: 'ring', maxEntries: chunks })
+  for (let chunk = 0; chunk < chunks; chunk += 1) {
+    const start = chunk * abi.Limit.ringChunk
+    const slot = Array.from({ length: abi.Limit.ringChunk }, (_, offset) => ring[start + offset] ?? 0)
+    inner.set(chunk, { slot })
+  }
+  return inner
+}
+
+/** All rings at once: each update by itself would wait for an RCU grace period. */
+function writeRings(maps: Maps, table: Table): void {
+  const rings = [...table.services.values()].map(({ id, ring }) => [id, makeRing(maps, ring)] as const)
+  maps.rings.setMany(rings)
+  for (const [, ring] of rings) ring.close()
+}
+
+const serviceValue = (service: Service): abi.Service => ({
+  id: service.id,
+  ring: service.id,
+  ringSize: service.ring.length,
+  scheduler: abi.Scheduler[service.scheduler],
+  forward: abi.Forward.dr,
+  flags: flags(abi.ServiceFlag, { sloppy: service.sloppy, ports: service.ports }),
+  ringDigest: 0n,
+  ringCrc: 0,
+  tableSize: 0,
+  name: 'test',
+})
+
+function writeServices(maps: Maps, table: Table): void {
+  for (const [key, service] of table.services) {
+    const [vip = '', protocol = '', port = ''] = key.split(' ')
+    const number = PROTOCOL_NUMBER[protocol as Protocol]
+    maps.services.set({ vip: Number(vip), port: Number(port), protocol: number, era: ERA }, serviceValue(service))
+  }
+}
+
+function writeDests(maps: Maps, table: Table): void {
+  for (const [id, dest] of table.dests) {
+    maps.dests.set(id, {
+      addr: addressToWords(dest.address),
+      mac: macBytes(dest.mac),
+      srcMac: macBytes(dest.srcMac),
+      ifindex: dest.ifindex,
+      service: dest.service,
+      generation: dest.generation,
+      port: dest.port,
+      flags: flags(abi.DestFlag, { live: dest.live, neighbour: dest.neighbour }),
+      weight: 1,
+      effectiveWeight: 1,
+    })
+  }
+}
+
+function encodeConnKey(key: string): abi.ConnKey {
+  const [protocol, client = '', clientPort, vip, port] = key.split(' ')
+  return {
+    client: addressToWords(client),
+    vip: Number(vip),
+    protocol: PROTOCOL_NUMBER[protocol as Protocol],
+    clientPort: Number(clientPort),
+    port: Number(port),
+  }
+}
+
+const decodeConnKey = (key: abi.ConnKey): string =>
+  connKey({ ...key, client: addressFromWords(key.client), protocol: key.protocol === IpProtocol.tcp ? 'tcp' : 'udp' })
+
+const readCounters = (counters: abi.Counters | undefined): Counters => ({
+  conns: Number(counters?.conns),
+  inPkts: Number(counters?.inPkts),
+  inBytes: Number(counters?.inBytes),
+})
+
+export class LbFixture implements Disposable {
+  readonly collection: Collection<typeof abi.xdpLb>
+  #verdicts: Map<number, bigint>
+
+  private constructor(collection: Collection<typeof abi.xdpLb>) {
+    this.collection = collection
+    this.#verdicts = new Map(this.maps.verdicts.sums())
+  }
+
+  /** Loads the object anew and writes `table` to its maps. */
+  static async open(table: Table): Promise<LbFixture> {
+    const spec = CollectionSpec.parse(readFileSync(OBJECT), 'xdp_lb')
+    spec.map('conns').maxEntries = CONNS
+    const fixture = new LbFixture(await Collection.load(spec, abi.xdpLb))
+    fixture.#write(table)
+    return fixture
+  }
+
+  get maps(): Maps {
+    return this.collection.maps
+  }
+
+  #write(table: Table): void {
+    const { maps } = this
+    const timeoutNs = Object.entries(abi.ConnState).map(([name]) => table.timeoutsNs[name as ConnStateName])
+    maps.settings.set(0, { timeoutNs, era: ERA })
+    for (const [ifindex, mac] of table.interfaces) {
+      maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
+    }
+    for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
+    writeVips(maps, table)
+    writeDests(maps, table)
+    writeRings(maps, table)
+    writeServices(maps, table)
+    this.writeFlows(table)
+  }
+
+  /** Makes conns and cursors those of `table` and all counters of its services and destinations zero. */
+  writeFlows(table: Table): void {
+    const { maps } = this
+    maps.conns.deleteMany([...maps.conns.keys()])
+    for (const [key, conn] of table.conns) {
+      maps.conns.set(encodeConnKey(key), { ...conn, state: abi.ConnState[conn.state] })
+    }
+    const services = [...table.services.values()].map((service) => service.id)
+    for (const id of services) maps.cursors.set(id, table.cursors.get(id) ?? 0n)
+    maps.svcStats.zeroMany(services)
+    maps.destStats.zeroMany(table.dests.keys())
+  }
+
+  /** One frame through the program. Throws unless exactly one verdict was counted, once. */
+  run(frame: Uint8Array): RunResult {
+    const { retval, data } = this.collection.programs.xdpLb.run({ data: frame })
+    const after = new Map(this.maps.verdicts.sums())
+    const counted = [...after].filter(([index, count]) => count !== this.#verdicts.get(index))
+    const [index, count] = counted[0] ?? [-1, 0n]
+    if (counted.length !== 1 || count !== (this.#verdicts.get(index) ?? 0n) + 1n) {
+      throw new Error(
+        `one frame was counted as ${counted.map(([number]) => abi.verdictNames[number]).join(', ') || 'nothing'}`,
+      )
+    }
+    this.#verdicts = after
+    return { verdict: nameOf(abi.Verdict, index), action: ACTIONS[retval] ?? 'aborted', frame: Uint8Array.from(data) }
+  }
+
+  /** All conns by the oracle's key. */
+  conns(): Map<string, Conn> {
+    const decode = (conn: abi.Conn): Conn => ({ ...conn, state: nameOf(abi.ConnState, conn.state) })
+    return new Map([...this.maps.conns.entries()].map(([key, conn]) => [decodeConnKey(key), decode(conn)]))
+  }
+
+  cursor(service: number): bigint | undefined {
+    return this.maps.cursors.get(service)
+  }
+
+  serviceCounters(service: number): Counters {
+    return readCounters(this.maps.svcStats.sum(service))
+  }
+
+  destCounters(dest: number): Counters {
+    return readCounters(this.maps.destStats.sum(dest))
+  }
+
+  [Symbol.dispose](): void {
+    this.collection.close()
+  }
+}
