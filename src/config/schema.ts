@@ -69,9 +69,12 @@ const interfaceObject = z
   })
   .meta({ id: 'Interface', description: 'An interface that the programs attach to.' })
 
-const interfaceEntry = z
+export const interfaceSchema = z
   .union([interfaceName, interfaceObject])
-  .transform((entry) => ({ xdp: DEFAULTS.interface.xdp, ...(typeof entry === 'string' ? { name: entry } : entry) }))
+  .transform((entry) => {
+    const { name, xdp }: z.output<typeof interfaceObject> = typeof entry === 'string' ? { name: entry } : entry
+    return { name, xdp: xdp ?? DEFAULTS.interface.xdp }
+  })
 
 // ---- schedulers ---------------------------------------------------------------------------------
 
@@ -130,15 +133,15 @@ const realObject = z
   })
   .meta({ id: 'Real', description: 'A real server of a service.' })
 
-const real = z
+export const realSchema = z
   .union([address(UNUSABLE_RANGES), realObject])
   .transform((entry) => (typeof entry === 'string' ? { address: entry } : entry))
 
 /** The service keys that `defaults` may hold. */
 const serviceDefaults = {
   protocol: z.enum(['tcp', 'udp']).optional().meta({
-    description: 'Transport protocol; required, here or in `defaults`.',
-    defaultNote: 'none',
+    description: 'Transport protocol.',
+    default: DEFAULTS.service.protocol,
   }),
   forward: z.enum(['dr']).optional().meta({
     description: 'Forwarding method: `dr` rewrites the MAC addresses; the real answers the client directly.',
@@ -177,7 +180,7 @@ export const serviceSchema = z
     vip: address(UNUSABLE_VIP_RANGES).meta({ description: 'Virtual IP address that clients connect to.' }),
     port: port.meta({ description: 'Port that clients connect to.' }),
     ...serviceDefaults,
-    reals: z.array(real).meta({ description: 'Real servers: addresses, or maps.' }),
+    reals: z.array(realSchema).meta({ description: 'Real servers: addresses, or maps.' }),
   })
   .meta({ id: 'Service', description: 'A virtual service: VIP, port and protocol, and its reals.' })
 
@@ -208,7 +211,7 @@ const connsSchema = z
 export const fileSchema = z
   .strictObject({
     version: z.literal(1).meta({ description: 'Version of this file format.' }),
-    interfaces: z.array(interfaceEntry).min(1).meta({ description: 'Where the programs attach: names, or maps.' }),
+    interfaces: z.array(interfaceSchema).min(1).meta({ description: 'Where the programs attach: names, or maps.' }),
     defaults: defaultsSchema.optional(),
     timeouts: timeoutsSchema.optional(),
     conns: connsSchema.optional(),
@@ -223,12 +226,14 @@ type Complete<T> = { readonly [K in keyof T]-?: Exclude<T[K], undefined> }
 /** The file as the schema parses it: short forms expanded, nothing defaulted across values. */
 export type FileInput = z.output<typeof fileSchema>
 export type ServiceInput = z.output<typeof serviceSchema>
+export type DefaultsInput = z.output<typeof defaultsSchema>
+export type RealInput = z.output<typeof realSchema>
 
 /** An interface that the programs attach to. */
-export type InterfaceConfig = Complete<z.output<typeof interfaceEntry>>
+export type InterfaceConfig = Readonly<z.output<typeof interfaceSchema>>
 
 /** A scheduler with all its options. */
-export type SchedulerConfig = z.output<typeof scheduler>
+export type SchedulerConfig = Readonly<z.output<typeof scheduler>>
 
 /** A real; `address` canonical, `port` in host order. */
 export type RealConfig = Complete<z.output<typeof realObject>>

@@ -1,0 +1,68 @@
+/**
+ * Keys and values of features that are specified but do not work yet. They are refused as not supported, so that
+ * nobody believes them to be in force, and not as unknown, so that nobody looks for a typing error.
+ */
+
+/** Where in the file a map stands. */
+export type Place = 'file' | 'interface' | 'timeouts' | 'conns' | 'service' | 'scheduler' | 'real'
+
+const LATER_KEYS: Record<Place, ReadonlySet<string>> = {
+  file: new Set(['api', 'connReuse', 'health', 'noReal', 'peers', 'ping', 'unmatched']),
+  interface: new Set(['reply']),
+  timeouts: new Set(['icmp', 'preset', 'sctp']),
+  conns: new Set(['reuse']),
+  service: new Set([
+    'allDown',
+    'connReuse',
+    'conn_reuse',
+    'expireQuiescent',
+    'fullnat',
+    'health',
+    'lowerThreshold',
+    'noReal',
+    'onDown',
+    'onePacket',
+    'persistence',
+    'quorum',
+    'slowStart',
+    'tunnel',
+    'unmatched',
+    'upperThreshold',
+  ]),
+  scheduler: new Set(['fallback']),
+  real: new Set(['forward', 'health', 'lowerThreshold', 'onDown', 'slowStart', 'tunnel', 'upperThreshold']),
+}
+
+const LATER_SCHEDULERS = new Set(['lc', 'wlc', 'sed', 'nq', 'fo', 'ovf', 'twos', 'lblc', 'lblcr'])
+
+const LATER_VALUES: Partial<Record<Place, ReadonlyMap<string, ReadonlySet<unknown>>>> = {
+  service: new Map<string, ReadonlySet<unknown>>([
+    ['forward', new Set(['nat', 'tunnel', 'fullnat'])],
+    ['protocol', new Set(['sctp', 'icmp'])],
+    ['port', new Set([0])],
+    ['scheduler', LATER_SCHEDULERS],
+  ]),
+  scheduler: new Map([['name', LATER_SCHEDULERS]]),
+}
+
+/** Which kind of map the value at `path` is. */
+export function placeOf(path: readonly PropertyKey[]): Place {
+  const [first, , third] = path
+  if (path.includes('scheduler')) return 'scheduler'
+  if (first === 'services') return third === 'reals' ? 'real' : 'service'
+  if (first === 'defaults') return 'service'
+  if (first === 'interfaces') return 'interface'
+  return first === 'timeouts' || first === 'conns' ? first : 'file'
+}
+
+/** Whether `key` in the map at `path` belongs to a later version. */
+export function isLaterKey(path: readonly PropertyKey[], key: string): boolean {
+  return LATER_KEYS[placeOf(path)].has(key)
+}
+
+/** Whether `value` at `path` belongs to a later version. */
+export function isLaterValue(path: readonly PropertyKey[], value: unknown): boolean {
+  const key = path.at(-1)
+  const values = LATER_VALUES[placeOf(path.slice(0, -1))]
+  return typeof key === 'string' && values?.get(key)?.has(value) === true
+}

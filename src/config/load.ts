@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import { errnoOf, VeerError } from '../errors.js'
+import { parseConfig } from './parse.js'
+import { ConfigError } from './problem.js'
+import type { Config } from './schema.js'
+
+const REASONS: Record<string, string> = {
+  ENOENT: 'there is no such file',
+  ENOTDIR: 'there is no such file',
+  EISDIR: 'it is a directory',
+  EACCES: 'permission denied',
+}
+
+/**
+ * Reads and validates a configuration file.
+ *
+ * @throws VeerError LB_ERR_CONFIG_UNREADABLE when the file is missing, a directory, unreadable or not UTF-8
+ * @throws ConfigError LB_ERR_CONFIG_INVALID with every problem
+ */
+export function loadConfig(path: string): Config {
+  const { config, problems } = parseConfig(readText(path))
+  if (config === undefined) throw new ConfigError(path, problems)
+  return config
+}
+
+function readText(path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(readFileSync(path))
+  } catch (error) {
+    throw new VeerError('LB_ERR_CONFIG_UNREADABLE', `cannot read configuration ${path}: ${reasonOf(error)}`, {
+      hint: 'give a YAML file with -f FILE',
+      cause: error,
+    })
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const errno = errnoOf(error)
+  if (errno === 'ERR_ENCODING_INVALID_ENCODED_DATA') return 'it is not UTF-8 text'
+  return (errno === undefined ? undefined : REASONS[errno]) ?? (error instanceof Error ? error.message : String(error))
+}

@@ -1,0 +1,48 @@
+import { DEFAULTS } from './defaults.js'
+import { inCanonicalOrder } from './order.js'
+import type { Config, DefaultsInput, FileInput, SchedulerConfig, ServiceConfig, ServiceInput } from './schema.js'
+
+/** What a service says that neither it nor `defaults` says; `sloppy` follows the scheduler. */
+export const SERVICE_DEFAULTS = {
+  ...DEFAULTS.service,
+  scheduler: { name: DEFAULTS.service.scheduler, ...DEFAULTS.scheduler },
+} satisfies DefaultsInput
+
+/** The configuration that a file means, when its values are right one by one and together. */
+export function normalise(file: FileInput): Config {
+  return freeze<Config>({
+    version: file.version,
+    interfaces: file.interfaces,
+    timeouts: complete(DEFAULTS.timeouts, file.timeouts),
+    conns: complete(DEFAULTS.conns, file.conns),
+    services: file.services.map((service) => normaliseService({ ...file.defaults, ...service })),
+  })
+}
+
+function normaliseService(given: ServiceInput): ServiceConfig {
+  const service = complete(SERVICE_DEFAULTS, given)
+  const reals = given.reals.map((real) => complete({ port: given.port, ...DEFAULTS.real }, real))
+  return {
+    ...service,
+    sloppy: service.sloppy ?? isHash(service.scheduler),
+    reals: inCanonicalOrder(reals),
+  }
+}
+
+/** Hash schedulers choose the same real on every director, so a flow that another began can go on here. */
+function isHash({ name }: SchedulerConfig): boolean {
+  return name === 'mh' || name === 'sh' || name === 'dh'
+}
+
+type Completed<D, G> = Omit<G, keyof D> & { [K in keyof D & keyof G]-?: Exclude<G[K], undefined> }
+
+/** `given`, and the defaults of what it does not say. */
+function complete<D extends object, G extends object>(defaults: D, given: G | undefined): Completed<D, G> {
+  return { ...defaults, ...given } as unknown as Completed<D, G>
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.values(value).forEach(freeze)
+  return Object.freeze(value)
+}
