@@ -1,6 +1,7 @@
-/** TypeScript constants from the enums `lb_*` of an object's BTF. */
+/** TypeScript constants from the enums of an object's BTF. */
 import type { Btf, BtfEnum } from '../../src/btf/btf.js'
 import { camelCase } from '../../src/btf/layout.js'
+import { anchors } from './anchors.js'
 import { pascalCase } from './names.js'
 
 interface Enumerator {
@@ -9,10 +10,11 @@ interface Enumerator {
   value: number
 }
 
-/** Source of all enums, in the order of the object's types. */
+/** Source of the enums that the object anchors. */
 export function generateEnums(btf: Btf): string[] {
-  return btf.types
-    .filter((type): type is BtfEnum => type.kind === 'enum' && type.name.startsWith('lb_'))
+  return anchors(btf)
+    .map((id) => btf.resolve(id))
+    .filter((type): type is BtfEnum => type.kind === 'enum')
     .map((type) => enumSource(type))
 }
 

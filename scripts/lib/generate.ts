@@ -8,6 +8,7 @@ import { mapDefinitions } from '../../src/btf/map-definition.js'
 import type { ProgramDefinition } from '../../src/btf/programs.js'
 import { programDefinitions } from '../../src/btf/programs.js'
 import { MapType, isMapOfMaps, isPerCpu } from '../../src/maps/map-type.js'
+import { anchors } from './anchors.js'
 import { generateEnums } from './generate-enums.js'
 import { pascalCase } from './names.js'
 
@@ -17,11 +18,12 @@ export function generate(bytes: Uint8Array, name: string): string {
   const section = elf.sections.find((candidate) => candidate.name === '.BTF')
   if (section === undefined) throw new Error(`${name} has no BTF: build it with clang -g`)
   const btf = Btf.parse(section.data, elf.littleEndian)
-  const maps = mapDefinitions(btf)
+  // By name: their order in the object changes with every change of the programs.
+  const maps = mapDefinitions(btf).sort((a, b) => (a.name < b.name ? -1 : 1))
   const body = [
     ...generateEnums(btf),
     ...structsOf(btf, maps).map(structSource),
-    tableSource(name, maps, programDefinitions(elf)),
+    tableSource(name, maps, programDefinitions(elf).sort((a, b) => (a.name < b.name ? -1 : 1))),
   ].join('\n\n')
   return `${header(name)}\n${imports(body)}\n\n${body}\n`
 }
@@ -48,7 +50,7 @@ function imports(body: string): string {
   ].join('\n')
 }
 
-/** Structs used by maps, each after those that it is made of, and what `lb_types` names besides. */
+/** Structs used by maps and by `lb_types`, each after those that it is made of. */
 function structsOf(btf: Btf, maps: MapDefinition[]): StructLayout[] {
   const found = new Map<string, StructLayout>()
   const visit = (layout: Layout | undefined): void => {
@@ -64,9 +66,7 @@ function structsOf(btf: Btf, maps: MapDefinition[]): StructLayout[] {
     if (map.inner !== undefined) visitMap(map.inner)
   }
   maps.forEach(visitMap)
-  const anchor = btf.types.find((type) => type.kind === 'var' && type.name === 'lb_types')
-  const anchors = anchor?.kind === 'var' ? layoutOf(btf, anchor.type) : undefined
-  if (anchors?.kind === 'struct') anchors.fields.forEach((field) => visit(field.layout))
+  anchors(btf).forEach((type) => visit(layoutOf(btf, type)))
   return [...found.values()]
 }
 

@@ -106,6 +106,9 @@ export type BtfType =
   | BtfFloat
   | BtfDeclTag
 
+/** The members of the union `T` that may be of kind `K`. */
+type OfKind<T, K> = T extends { kind: infer Kinds } ? (K extends Kinds ? T : never) : never
+
 const MAGIC = 0xeb9f
 const REFERENCES: Readonly<Record<number, BtfReference['kind']>> = {
   2: 'ptr',
@@ -172,10 +175,9 @@ export class Btf {
   }
 
   /** The first type of a kind with this name. */
-  find<K extends BtfType['kind']>(kind: K, name: string): Extract<BtfType, { kind: K }> | undefined {
-    return this.types.find((type) => type.kind === kind && 'name' in type && type.name === name) as
-      | Extract<BtfType, { kind: K }>
-      | undefined
+  find<K extends BtfType['kind']>(kind: K, name: string): OfKind<BtfType, K> | undefined {
+    const found = this.types.find((type) => type.kind === kind && 'name' in type && type.name === name)
+    return found as OfKind<BtfType, K> | undefined
   }
 }
 

@@ -26,7 +26,7 @@ export interface MapDefinition {
 }
 
 /**
- * The maps of an object, in the order of their declaration.
+ * The maps of an object. Clang puts them in the order of their first use, not of their declaration.
  *
  * @throws VeerError `LB_ERR_MAP_UNDEFINED` for a declaration that makes no map.
  */

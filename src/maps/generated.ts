@@ -231,37 +231,140 @@ export const addrCodec = new Codec<Addr>(
   }),
 )
 
-/** `struct lb_vip_id`, 4 bytes. */
-export interface VipId {
-  id: number
-  family: number
+/** `struct lb_conn_key`, 24 bytes. */
+export interface ConnKey {
+  client: Addr
+  vip: number
+  protocol: number
+  clientPort: number
+  port: number
 }
 
-/** Codec of {@link VipId}. */
-export const vipIdCodec = new Codec<VipId>(
-  struct('lb_vip_id', 4, {
-    id: [0, u16],
-    family: [2, u8],
-    pad: [3, u8],
+/** Codec of {@link ConnKey}. */
+export const connKeyCodec = new Codec<ConnKey>(
+  struct('lb_conn_key', 24, {
+    client: [0, addrCodec.layout],
+    vip: [16, u16],
+    protocol: [18, u8],
+    pad: [19, u8],
+    client_port: [20, be16],
+    port: [22, be16],
   }),
 )
 
-/** `struct lb_vip`, 24 bytes. */
-export interface Vip {
-  addr: Addr
-  flags: number
-  echo: number
-  up: number
+/** `struct lb_conn`, 56 bytes. */
+export interface Conn {
+  expires: bigint
+  dest: number
+  generation: number
+  state: number
 }
 
-/** Codec of {@link Vip}. */
-export const vipCodec = new Codec<Vip>(
-  struct('lb_vip', 24, {
+/** Codec of {@link Conn}. */
+export const connCodec = new Codec<Conn>(
+  struct('lb_conn', 56, {
+    expires: [0, u64],
+    dest: [8, u32],
+    generation: [12, u32],
+    state: [16, u8],
+    pad: [17, bytes(39)],
+  }),
+)
+
+/** `struct lb_counters`, 40 bytes. */
+export interface Counters {
+  conns: bigint
+  inPkts: bigint
+  inBytes: bigint
+  outPkts: bigint
+  outBytes: bigint
+}
+
+/** Codec of {@link Counters}. */
+export const countersCodec = new Codec<Counters>(
+  struct('lb_counters', 40, {
+    conns: [0, u64],
+    in_pkts: [8, u64],
+    in_bytes: [16, u64],
+    out_pkts: [24, u64],
+    out_bytes: [32, u64],
+  }),
+)
+
+/** `struct lb_dest`, 64 bytes. */
+export interface Dest {
+  addr: Addr
+  mac: Uint8Array
+  srcMac: Uint8Array
+  ifindex: number
+  service: number
+  generation: number
+  port: number
+  flags: number
+  weight: number
+  effectiveWeight: number
+}
+
+/** Codec of {@link Dest}. */
+export const destCodec = new Codec<Dest>(
+  struct('lb_dest', 64, {
     addr: [0, addrCodec.layout],
-    flags: [16, u8],
-    echo: [17, u8],
-    up: [18, u8],
-    pad: [19, bytes(5)],
+    mac: [16, bytes(6)],
+    src_mac: [22, bytes(6)],
+    ifindex: [28, u32],
+    service: [32, u32],
+    generation: [36, u32],
+    port: [40, be16],
+    flags: [42, u16],
+    weight: [44, u16],
+    effective_weight: [46, u16],
+    pad: [48, bytes(16)],
+  }),
+)
+
+/** `struct lb_interface`, 24 bytes. */
+export interface Interface {
+  mac: Uint8Array
+  mode: number
+  name: string
+}
+
+/** Codec of {@link Interface}. */
+export const interfaceCodec = new Codec<Interface>(
+  struct('lb_interface', 24, {
+    mac: [0, bytes(6)],
+    mode: [6, u8],
+    pad: [7, u8],
+    name: [8, text(16)],
+  }),
+)
+
+/** `struct lb_meta`, 80 bytes. */
+export interface Meta {
+  abiVersion: number
+  netns: bigint
+  objectDigest: string
+}
+
+/** Codec of {@link Meta}. */
+export const metaCodec = new Codec<Meta>(
+  struct('lb_meta', 80, {
+    abi_version: [0, u32],
+    pad: [4, u32],
+    netns: [8, u64],
+    object_digest: [16, text(64)],
+  }),
+)
+
+/** `struct lb_ring_chunk`, 256 bytes. */
+export interface RingChunk {
+  slot: number[]
+}
+
+/** Codec of {@link RingChunk}. */
+export const ringChunkCodec = new Codec<RingChunk>(
+  struct('lb_ring_chunk', 256, {
+    slot: [0, array(u32, 64)],
   }),
 )
 
@@ -314,106 +417,6 @@ export const serviceCodec = new Codec<Service>(
   }),
 )
 
-/** `struct lb_dest`, 64 bytes. */
-export interface Dest {
-  addr: Addr
-  mac: Uint8Array
-  srcMac: Uint8Array
-  ifindex: number
-  service: number
-  generation: number
-  port: number
-  flags: number
-  weight: number
-  effectiveWeight: number
-}
-
-/** Codec of {@link Dest}. */
-export const destCodec = new Codec<Dest>(
-  struct('lb_dest', 64, {
-    addr: [0, addrCodec.layout],
-    mac: [16, bytes(6)],
-    src_mac: [22, bytes(6)],
-    ifindex: [28, u32],
-    service: [32, u32],
-    generation: [36, u32],
-    port: [40, be16],
-    flags: [42, u16],
-    weight: [44, u16],
-    effective_weight: [46, u16],
-    pad: [48, bytes(16)],
-  }),
-)
-
-/** `struct lb_ring_chunk`, 256 bytes. */
-export interface RingChunk {
-  slot: number[]
-}
-
-/** Codec of {@link RingChunk}. */
-export const ringChunkCodec = new Codec<RingChunk>(
-  struct('lb_ring_chunk', 256, {
-    slot: [0, array(u32, 64)],
-  }),
-)
-
-/** `struct lb_conn_key`, 24 bytes. */
-export interface ConnKey {
-  client: Addr
-  vip: number
-  protocol: number
-  clientPort: number
-  port: number
-}
-
-/** Codec of {@link ConnKey}. */
-export const connKeyCodec = new Codec<ConnKey>(
-  struct('lb_conn_key', 24, {
-    client: [0, addrCodec.layout],
-    vip: [16, u16],
-    protocol: [18, u8],
-    pad: [19, u8],
-    client_port: [20, be16],
-    port: [22, be16],
-  }),
-)
-
-/** `struct lb_conn`, 56 bytes. */
-export interface Conn {
-  expires: bigint
-  dest: number
-  generation: number
-  state: number
-}
-
-/** Codec of {@link Conn}. */
-export const connCodec = new Codec<Conn>(
-  struct('lb_conn', 56, {
-    expires: [0, u64],
-    dest: [8, u32],
-    generation: [12, u32],
-    state: [16, u8],
-    pad: [17, bytes(39)],
-  }),
-)
-
-/** `struct lb_interface`, 24 bytes. */
-export interface Interface {
-  mac: Uint8Array
-  mode: number
-  name: string
-}
-
-/** Codec of {@link Interface}. */
-export const interfaceCodec = new Codec<Interface>(
-  struct('lb_interface', 24, {
-    mac: [0, bytes(6)],
-    mode: [6, u8],
-    pad: [7, u8],
-    name: [8, text(16)],
-  }),
-)
-
 /** `struct lb_settings`, 104 bytes. */
 export interface Settings {
   timeoutNs: bigint[]
@@ -429,40 +432,37 @@ export const settingsCodec = new Codec<Settings>(
   }),
 )
 
-/** `struct lb_meta`, 80 bytes. */
-export interface Meta {
-  abiVersion: number
-  netns: bigint
-  objectDigest: string
+/** `struct lb_vip_id`, 4 bytes. */
+export interface VipId {
+  id: number
+  family: number
 }
 
-/** Codec of {@link Meta}. */
-export const metaCodec = new Codec<Meta>(
-  struct('lb_meta', 80, {
-    abi_version: [0, u32],
-    pad: [4, u32],
-    netns: [8, u64],
-    object_digest: [16, text(64)],
+/** Codec of {@link VipId}. */
+export const vipIdCodec = new Codec<VipId>(
+  struct('lb_vip_id', 4, {
+    id: [0, u16],
+    family: [2, u8],
+    pad: [3, u8],
   }),
 )
 
-/** `struct lb_counters`, 40 bytes. */
-export interface Counters {
-  conns: bigint
-  inPkts: bigint
-  inBytes: bigint
-  outPkts: bigint
-  outBytes: bigint
+/** `struct lb_vip`, 24 bytes. */
+export interface Vip {
+  addr: Addr
+  flags: number
+  echo: number
+  up: number
 }
 
-/** Codec of {@link Counters}. */
-export const countersCodec = new Codec<Counters>(
-  struct('lb_counters', 40, {
-    conns: [0, u64],
-    in_pkts: [8, u64],
-    in_bytes: [16, u64],
-    out_pkts: [24, u64],
-    out_bytes: [32, u64],
+/** Codec of {@link Vip}. */
+export const vipCodec = new Codec<Vip>(
+  struct('lb_vip', 24, {
+    addr: [0, addrCodec.layout],
+    flags: [16, u8],
+    echo: [17, u8],
+    up: [18, u8],
+    pad: [19, bytes(5)],
   }),
 )
 
@@ -470,14 +470,20 @@ export const countersCodec = new Codec<Counters>(
 export const xdpLb = {
   name: 'xdp_lb',
   maps: {
-    vipIds: plainMap({ name: 'vip_ids', type: MapType.hash, flags: 0x80 }, addrCodec, vipIdCodec),
-    vips: plainMap({ name: 'vips', type: MapType.array, flags: 0x80 }, u32Codec, vipCodec),
-    services: plainMap(
-      { name: 'services', type: MapType.hash, flags: 0x80 },
-      serviceKeyCodec,
-      serviceCodec,
+    conns: plainMap({ name: 'conns', type: MapType.lruHash, flags: 0x0 }, connKeyCodec, connCodec),
+    cursors: plainMap({ name: 'cursors', type: MapType.array, flags: 0x0 }, u32Codec, u64Codec),
+    destStats: perCpuMap(
+      { name: 'dest_stats', type: MapType.percpuArray, flags: 0x0 },
+      u32Codec,
+      countersCodec,
     ),
     dests: plainMap({ name: 'dests', type: MapType.array, flags: 0x80 }, u32Codec, destCodec),
+    interfaces: plainMap(
+      { name: 'interfaces', type: MapType.hash, flags: 0x80 },
+      u32Codec,
+      interfaceCodec,
+    ),
+    meta: plainMap({ name: 'meta', type: MapType.array, flags: 0x80 }, u32Codec, metaCodec),
     rings: mapOfMaps(
       { name: 'rings', type: MapType.arrayOfMaps, flags: 0x0 },
       u32Codec,
@@ -488,31 +494,25 @@ export const xdpLb = {
         ringChunkCodec,
       ),
     ),
-    cursors: plainMap({ name: 'cursors', type: MapType.array, flags: 0x0 }, u32Codec, u64Codec),
-    conns: plainMap({ name: 'conns', type: MapType.lruHash, flags: 0x0 }, connKeyCodec, connCodec),
-    interfaces: plainMap(
-      { name: 'interfaces', type: MapType.hash, flags: 0x80 },
-      u32Codec,
-      interfaceCodec,
+    services: plainMap(
+      { name: 'services', type: MapType.hash, flags: 0x80 },
+      serviceKeyCodec,
+      serviceCodec,
     ),
-    txPorts: plainMap({ name: 'tx_ports', type: MapType.devmapHash, flags: 0x0 }, u32Codec, u32Codec),
     settings: plainMap({ name: 'settings', type: MapType.array, flags: 0x80 }, u32Codec, settingsCodec),
-    meta: plainMap({ name: 'meta', type: MapType.array, flags: 0x80 }, u32Codec, metaCodec),
     svcStats: perCpuMap(
       { name: 'svc_stats', type: MapType.percpuArray, flags: 0x0 },
       u32Codec,
       countersCodec,
     ),
-    destStats: perCpuMap(
-      { name: 'dest_stats', type: MapType.percpuArray, flags: 0x0 },
-      u32Codec,
-      countersCodec,
-    ),
+    txPorts: plainMap({ name: 'tx_ports', type: MapType.devmapHash, flags: 0x0 }, u32Codec, u32Codec),
     verdicts: perCpuMap(
       { name: 'verdicts', type: MapType.percpuArray, flags: 0x0 },
       u32Codec,
       u64Codec,
     ),
+    vipIds: plainMap({ name: 'vip_ids', type: MapType.hash, flags: 0x80 }, addrCodec, vipIdCodec),
+    vips: plainMap({ name: 'vips', type: MapType.array, flags: 0x80 }, u32Codec, vipCodec),
   },
   programs: {
     xdpLb: { name: 'xdp_lb', section: 'xdp.frags' },
