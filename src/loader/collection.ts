@@ -2,7 +2,7 @@ import { camelCase } from '../btf/layout.js'
 import { VeerError, errnoOf } from '../errors.js'
 import type { MapDescriptor, MapsOf, ObjectDescriptor } from '../maps/descriptor.js'
 import type { HasRaw } from '../maps/map-of-maps.js'
-import type { NativeError, NativeObject } from '../native.js'
+import type { NativeError, NativeMap, NativeObject } from '../native.js'
 import { native } from '../native.js'
 import type { CollectionSpec } from './collection-spec.js'
 import { checkDescriptor, liveMapDifference } from './compare.js'
@@ -58,7 +58,9 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
     try {
       prepare(object, spec, replacements)
       await loadObject(object, spec, options.verbose ?? false)
-      return Collection.open(object, spec, descriptor, options.verbose ?? false)
+      // libbpf renames a map whose place a live one takes.
+      const nameOf = (map: string): string => replacements.get(map)?.raw.name ?? map
+      return Collection.open(object, spec, descriptor, nameOf, options.verbose ?? false)
     } finally {
       object.close()
     }
@@ -68,6 +70,7 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
     object: NativeObject,
     spec: CollectionSpec,
     descriptor: D,
+    nameOf: (map: string) => string,
     verbose: boolean,
   ): Collection<D> {
     const opened: Disposable[] = []
@@ -76,7 +79,7 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
       return resource
     }
     try {
-      const maps = mapValues(descriptor.maps, (map) => keep(openMap(object, spec.map(map.name), map)))
+      const maps = mapValues(descriptor.maps, (map) => keep(openMap(object.map(nameOf(map.name)), spec.map(map.name), map)))
       const programs = mapValues(descriptor.programs, ({ name }) => keep(new Program(object.program(name), name)))
       const names = verbose ? object.programNames() : []
       const logs = new Map(names.map((name) => [name, object.programLog(name)]))
@@ -174,8 +177,7 @@ function missingInKernel(spec: CollectionSpec, cause: unknown): VeerError | unde
   return frags ? missingFeature('XDP programs for frames of several buffers (xdp.frags)', cause) : undefined
 }
 
-function openMap(object: NativeObject, map: MapSpec, descriptor: MapDescriptor): HasRaw & Disposable {
-  const handle = object.map(map.name)
+function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): HasRaw & Disposable {
   const difference = liveMapDifference(expected(map), handle.info())
   if (difference === undefined) return descriptor.open(handle) as HasRaw & Disposable
   handle.close()
