@@ -1,0 +1,85 @@
+/** The program under test and the bench's own programs, loaded. */
+import { readFileSync } from 'node:fs'
+import { bytes, struct, u32 } from '../src/btf/layout.js'
+import { CollectionSpec } from '../src/loader/collection-spec.js'
+import { Collection } from '../src/loader/collection.js'
+import { Codec, u32Codec, u64Codec } from '../src/maps/codec.js'
+import { perCpuMap, plainMap } from '../src/maps/descriptor.js'
+import { xdpLb } from '../src/maps/generated.js'
+import { MapType } from '../src/maps/map-type.js'
+
+const TEMPLATE_BYTES = 80
+
+/** `struct bench_frame`: the frame that the wrapper makes anew for every repeat, and its flows. */
+export interface BenchFrame {
+  bytes: Uint8Array
+  /** 4 or 6: client address and port vary; 0: they do not. */
+  family: number
+  /** A power of two less 1. */
+  flowMask: number
+  random: number
+}
+
+const frameCodec = new Codec<BenchFrame>(
+  struct('bench_frame', TEMPLATE_BYTES + 16, {
+    bytes: [0, bytes(TEMPLATE_BYTES)],
+    family: [TEMPLATE_BYTES, u32],
+    flow_mask: [TEMPLATE_BYTES + 4, u32],
+    random: [TEMPLATE_BYTES + 8, u32],
+    pad: [TEMPLATE_BYTES + 12, u32],
+  }),
+)
+
+const realCodec = new Codec<{ mac: Uint8Array; srcMac: Uint8Array }>(
+  struct('bench_real', 12, { mac: [0, bytes(6)], src_mac: [6, bytes(6)] }),
+)
+
+const frame = plainMap({ name: 'frame', type: MapType.array, flags: 0 }, u32Codec, frameCodec)
+
+/** bench/bpf/testrun.c */
+export const testrunObject = {
+  name: 'testrun',
+  maps: {
+    frame,
+    target: plainMap({ name: 'target', type: MapType.progArray, flags: 0 }, u32Codec, u32Codec),
+  },
+  programs: {
+    wrapper: { name: 'wrapper', section: 'xdp.frags' },
+    txOnly: { name: 'tx_only', section: 'xdp.frags' },
+  },
+}
+
+/** bench/bpf/live.c */
+export const liveObject = {
+  name: 'live',
+  maps: {
+    frame,
+    reals: plainMap({ name: 'bench_reals', type: MapType.array, flags: 0 }, u32Codec, realCodec),
+    wayOut: plainMap({ name: 'way_out', type: MapType.devmap, flags: 0 }, u32Codec, u32Codec),
+    delivered: perCpuMap({ name: 'delivered', type: MapType.percpuArray, flags: 0 }, u32Codec, u64Codec),
+  },
+  programs: {
+    generate: { name: 'generate', section: 'xdp' },
+    sink: { name: 'sink', section: 'xdp' },
+    drLimit: { name: 'dr_limit', section: 'xdp' },
+  },
+}
+
+function specOf(path: string, name: string): CollectionSpec {
+  return CollectionSpec.parse(readFileSync(new URL(`../build/bpf/${path}.o`, import.meta.url)), name)
+}
+
+/** A fresh dataplane, its maps empty. */
+export function loadDataplane(conns?: number): Promise<Collection<typeof xdpLb>> {
+  const spec = specOf('xdp_lb', 'xdp_lb')
+  if (conns !== undefined) spec.map('conns').maxEntries = conns
+  return Collection.load(spec, xdpLb)
+}
+
+export function loadTestrun(): Promise<Collection<typeof testrunObject>> {
+  return Collection.load(specOf('bench/testrun', 'testrun'), testrunObject)
+}
+
+export function loadLive(): Promise<Collection<typeof liveObject>> {
+  return Collection.load(specOf('bench/live', 'live'), liveObject)
+}
