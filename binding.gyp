@@ -17,7 +17,14 @@
       'native/program.cc',
       'native/ringbuf.cc',
     ],
-    'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS', 'NODE_ADDON_API_DISABLE_DEPRECATED', '_GNU_SOURCE'],
+    'defines': [
+      'NAPI_VERSION=8',
+      'NAPI_CPP_EXCEPTIONS',
+      'NODE_ADDON_API_DISABLE_DEPRECATED',
+      # A worker that is being terminated takes no exception, and must not abort for it.
+      'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      '_GNU_SOURCE',
+    ],
     'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-std=gnu++14', '-std=gnu++17', '-std=gnu++20'],
     'cflags_cc': [
       '-std=c++17',

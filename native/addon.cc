@@ -29,7 +29,8 @@ namespace {
 
 Napi::Value Versions(const Napi::CallbackInfo& info) {
   Napi::Object versions = Napi::Object::New(info.Env());
-  std::string libbpf = std::to_string(libbpf_major_version()) + "." + std::to_string(libbpf_minor_version());
+  std::string libbpf =
+      std::to_string(libbpf_major_version()) + "." + std::to_string(libbpf_minor_version());
   versions.Set("libbpf", libbpf);
   versions.Set("napi", NAPI_VERSION);
   return versions;
@@ -38,7 +39,8 @@ Napi::Value Versions(const Napi::CallbackInfo& info) {
 Napi::Value PossibleCpus(const Napi::CallbackInfo& info) {
   int cpus = libbpf_num_possible_cpus();
   if (cpus < 0) {
-    Throw(info.Env(), {-cpus, "libbpf_num_possible_cpus", "path", "/sys/devices/system/cpu/possible"});
+    Throw(info.Env(),
+          {-cpus, "libbpf_num_possible_cpus", "path", "/sys/devices/system/cpu/possible"});
   }
   return Napi::Number::New(info.Env(), cpus);
 }

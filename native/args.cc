@@ -65,7 +65,9 @@ Napi::Object AsObject(const Napi::Value& value, const std::string& what) {
   return value.As<Napi::Object>();
 }
 
-bool IsAbsent(const Napi::Value& value) { return value.IsUndefined() || value.IsNull(); }
+bool IsAbsent(const Napi::Value& value) {
+  return value.IsUndefined() || value.IsNull();
+}
 
 Napi::Buffer<uint8_t> ToBuffer(Napi::Env env, const std::vector<uint8_t>& bytes) {
   return Napi::Buffer<uint8_t>::Copy(env, bytes.data(), bytes.size());

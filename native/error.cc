@@ -39,7 +39,9 @@ Napi::Error ToError(Napi::Env env, const Failure& failure) {
   return error;
 }
 
-void Throw(Napi::Env env, const Failure& failure) { throw ToError(env, failure); }
+void Throw(Napi::Env env, const Failure& failure) {
+  throw ToError(env, failure);
+}
 
 int RequireOpen(Napi::Env env, const Fd& fd, const Failure& what) {
   if (!fd.IsOpen()) Throw(env, {EBADF, what.syscall, what.kind, what.object});

@@ -92,8 +92,7 @@ Napi::Value InterfaceName(const Napi::CallbackInfo& info) {
   uint32_t ifindex = AsU32(info[0], "ifindex");
   char name[IFNAMSIZ];
   if (!if_indextoname(ifindex, name)) {
-    Throw(info.Env(),
-          {errno, "if_indextoname", "interface", "ifindex " + std::to_string(ifindex)});
+    Throw(info.Env(), {errno, "if_indextoname", "interface", "ifindex " + std::to_string(ifindex)});
   }
   return Napi::String::New(info.Env(), name);
 }
@@ -118,12 +117,15 @@ Napi::Value SetMulticastMac(const Napi::CallbackInfo& info) {
 Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   uint32_t ifindex = AsU32(info[0], "ifindex");
+  // The netlink dump that libbpf filters says nothing of an absent interface, which reads as "none".
+  char name[IFNAMSIZ];
+  if (!if_indextoname(ifindex, name)) {
+    Throw(env, {ENODEV, "bpf_xdp_query", "interface", DescribeInterface(ifindex)});
+  }
   bpf_xdp_query_opts query{};
   query.sz = sizeof(query);
   int result = bpf_xdp_query(static_cast<int>(ifindex), 0, &query);
-  if (result < 0) {
-    Throw(env, {-result, "bpf_xdp_query", "interface", DescribeInterface(ifindex)});
-  }
+  if (result < 0) Throw(env, {-result, "bpf_xdp_query", "interface", name});
   Napi::Object answer = Napi::Object::New(env);
   answer.Set("programId", FirstProgram(query));
   answer.Set("mode", ModeName(query.attach_mode));

@@ -7,7 +7,8 @@
 
 namespace veer {
 
-/** An interface's name for messages, in the thread's network namespace; `ifindex 7` when it has none. */
+/** An interface's name for messages, in the thread's network namespace; `ifindex 7` when it has
+ * none. */
 std::string DescribeInterface(uint32_t ifindex);
 
 /** Reads 'ingress' or 'egress'; TypeError otherwise. */

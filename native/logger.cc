@@ -54,7 +54,9 @@ Logger::~Logger() {
   Leave();
 }
 
-void Logger::OnCleanup(void* self) { static_cast<Logger*>(self)->Leave(); }
+void Logger::OnCleanup(void* self) {
+  static_cast<Logger*>(self)->Leave();
+}
 
 void Logger::Leave() {
   {

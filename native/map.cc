@@ -77,7 +77,8 @@ void Map::Batch::Run() {
     int result = bpf_map_lookup_batch(fd.Get(), from_start ? nullptr : in.data(), out.data(),
                                       keys.data(), values.data(), &read, &opts);
     // A hash table is read by whole buckets, and one of them has more elements than there is room.
-    bool bucket_too_large = result == -ENOSPC && uint64_t{room} * 2 * (key_bytes + value_bytes) <= kMaxBatchBytes;
+    bool bucket_too_large =
+        result == -ENOSPC && uint64_t{room} * 2 * (key_bytes + value_bytes) <= kMaxBatchBytes;
     if (bucket_too_large) {
       room *= 2;
       continue;
@@ -271,8 +272,7 @@ Napi::Value Map::LookupBatch(const Napi::CallbackInfo& info) {
 Napi::Value Map::LookupBatchAsync(const Napi::CallbackInfo& info) {
   std::shared_ptr<Batch> batch = PrepareBatch(info, "bpf_map_lookup_batch");
   return Task::Run(
-      info.Env(), [batch] { batch->Run(); },
-      [batch](Napi::Env env) { return batch->Result(env); });
+      info.Env(), [batch] { batch->Run(); }, [batch](Napi::Env env) { return batch->Result(env); });
 }
 
 Napi::Value Map::FinishWrite(Napi::Env env, const char* syscall, int result, uint32_t done,

@@ -25,7 +25,9 @@ bool IsSameNamespace(int a, int b) {
 
 }  // namespace
 
-Fd OpenCurrentNetns() { return Fd(open(kCurrentNetns, O_RDONLY | O_CLOEXEC)); }
+Fd OpenCurrentNetns() {
+  return Fd(open(kCurrentNetns, O_RDONLY | O_CLOEXEC));
+}
 
 NetnsScope::NetnsScope(int target) {
   Fd home = OpenCurrentNetns();

@@ -33,13 +33,14 @@ struct Log {
   std::unique_ptr<char, FreeMemory> text;
 };
 
+/** Fewer logs than programs only when memory is out; those load without. */
 std::vector<Log> AttachLogs(bpf_object* object, uint32_t level) {
   std::vector<Log> logs;
   bpf_program* program = nullptr;
   while ((program = bpf_object__next_program(object, program))) {
     Log log{program, std::unique_ptr<char, FreeMemory>(
                          static_cast<char*>(std::calloc(BPF_LOG_BUF_SIZE, 1)))};
-    if (!log.text) throw std::bad_alloc();
+    if (!log.text) break;
     bpf_program__set_log_buf(program, log.text.get(), BPF_LOG_BUF_SIZE);
     bpf_program__set_log_level(program, level);
     logs.push_back(std::move(log));
@@ -135,7 +136,9 @@ bpf_object* Object::Use(Napi::Env env, const char* syscall) const {
   return state_->object.get();
 }
 
-std::string Object::Member(const char* member) const { return state_->name + "/" + member; }
+std::string Object::Member(const char* member) const {
+  return state_->name + "/" + member;
+}
 
 bpf_map* Object::FindMap(const Napi::CallbackInfo& info, const char* syscall) const {
   bpf_object* object = Use(info.Env(), syscall);
@@ -220,8 +223,8 @@ Napi::Value Object::SetProgramAutoload(const Napi::CallbackInfo& info) {
   bpf_program* program = FindProgram(info, "bpf_program__set_autoload");
   int result = bpf_program__set_autoload(program, AsBool(info[1], "setProgramAutoload: load"));
   if (result < 0) {
-    Throw(info.Env(), {-result, "bpf_program__set_autoload", "program",
-                       Member(bpf_program__name(program))});
+    Throw(info.Env(),
+          {-result, "bpf_program__set_autoload", "program", Member(bpf_program__name(program))});
   }
   return info.Env().Undefined();
 }

@@ -16,7 +16,8 @@ namespace veer {
 
 namespace {
 
-/** The largest frame without segmentation offload beyond 64 KB, with its Ethernet and VLAN headers. */
+/** The largest frame without segmentation offload beyond 64 KB, with its Ethernet and VLAN headers.
+ */
 constexpr size_t kMaxFrame = 65536 + 64;
 /** Frames taken per turn of the event loop, so that a flood starves nobody. */
 constexpr int kFramesPerTurn = 256;

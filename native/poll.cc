@@ -54,8 +54,7 @@ Poll::Poll(Napi::Env env, int fd, const char* name, Callback callback) {
   watch_->handle.data = watch_;
   // An environment that ends waits for the hook's removal, that is for the handle to be closed.
   napi_add_async_cleanup_hook(
-      env,
-      [](napi_async_cleanup_hook_handle, void* data) { static_cast<Watch*>(data)->Close(); },
+      env, [](napi_async_cleanup_hook_handle, void* data) { static_cast<Watch*>(data)->Close(); },
       watch_, &watch_->hook);
   watch_->Start();
 }

@@ -196,7 +196,8 @@ Napi::Value Program::TestRun(const Napi::CallbackInfo& info) {
 
 Napi::Value Program::TestRunAsync(const Napi::CallbackInfo& info) {
   std::shared_ptr<Run> run = PrepareRun(info);
-  // The kernel resolves ingress_ifindex and the program's FIB lookups in the running thread's netns.
+  // The kernel resolves ingress_ifindex and the program's FIB lookups in the running thread's
+  // netns.
   auto netns = std::make_shared<Fd>(OpenCurrentNetns());
   if (!netns->IsOpen()) Throw(info.Env(), {errno, "open", "path", kCurrentNetns});
   return Task::Run(

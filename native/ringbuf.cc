@@ -23,18 +23,13 @@ Napi::Function RingBuffer::Define(Napi::Env env) {
 RingBuffer::RingBuffer(const Napi::CallbackInfo& info) : Handle(info) {
   RingBufferInit init = TakeInit(info.Env());
   map_ = std::move(init.map);
-  ring_ = ring_buffer__new(map_.Get(), Collect, this, nullptr);
+  ring_.reset(ring_buffer__new(map_.Get(), Collect, this, nullptr));
   if (!ring_) Throw(info.Env(), {errno, "ring_buffer__new", "map", init.name});
   listener_ = Napi::Persistent(init.listener);
-  poll_ = std::make_unique<Poll>(info.Env(), ring_buffer__epoll_fd(ring_), "ring buffer",
+  poll_ = std::make_unique<Poll>(info.Env(), ring_buffer__epoll_fd(ring_.get()), "ring buffer",
                                  [this] { Deliver(); });
   // Alive until closed, whether or not JavaScript keeps the handle.
   Ref();
-}
-
-RingBuffer::~RingBuffer() {
-  poll_.reset();
-  ring_buffer__free(ring_);
 }
 
 Napi::Value RingBuffer::Open(const Napi::CallbackInfo& info) {
@@ -57,7 +52,7 @@ int RingBuffer::Collect(void* self, void* data, size_t size) {
 void RingBuffer::Deliver() {
   Napi::Object self = Value();
   Napi::Env env = self.Env();
-  ring_buffer__consume(ring_);
+  ring_buffer__consume(ring_.get());
   std::vector<std::string> records;
   records.swap(records_);
   for (const std::string& record : records) {
@@ -70,8 +65,7 @@ void RingBuffer::Deliver() {
 Napi::Value RingBuffer::Close(const Napi::CallbackInfo& info) {
   if (poll_) {
     poll_.reset();
-    ring_buffer__free(ring_);
-    ring_ = nullptr;
+    ring_.reset();
     map_.Close();
     Unref();
   }

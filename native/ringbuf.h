@@ -26,7 +26,6 @@ class RingBuffer : public Handle<RingBuffer, RingBufferInit> {
 
   static Napi::Function Define(Napi::Env env);
   explicit RingBuffer(const Napi::CallbackInfo& info);
-  ~RingBuffer() override;
 
   /** The addon's openRingBuffer. */
   static Napi::Value Open(const Napi::CallbackInfo& info);
@@ -36,10 +35,15 @@ class RingBuffer : public Handle<RingBuffer, RingBufferInit> {
   static int Collect(void* self, void* data, size_t size);
   void Deliver();
 
+  struct FreeRing {
+    void operator()(ring_buffer* ring) const { ring_buffer__free(ring); }
+  };
+
   Fd map_;
-  ring_buffer* ring_ = nullptr;
+  std::unique_ptr<ring_buffer, FreeRing> ring_;
   Napi::FunctionReference listener_;
   std::vector<std::string> records_;
+  // Last, so that the watch ends before the ring's descriptor is closed.
   std::unique_ptr<Poll> poll_;
 };
 

@@ -38,6 +38,9 @@ class Task : public Napi::AsyncWorker {
     }
   }
 
+  /** `work` threw: out of memory. */
+  void OnError(const Napi::Error& error) override { deferred_.Reject(error.Value()); }
+
   Napi::Promise::Deferred deferred_;
   Work work_;
   Finish finish_;

@@ -18,6 +18,8 @@ export interface NativeError extends Error {
   syscall: string
   /** What it was called on: a map's, program's or interface's name, or a path. */
   object: string
+  /** updateBatch and deleteBatch only: how many elements were done before the failure. */
+  done?: number
   /** Only when loading an object failed at the verifier: the program and its whole log. */
   program?: string
   verifierLog?: string
@@ -82,10 +84,11 @@ export interface NativeMap {
   delete(key: Uint8Array): boolean
   /** The key after `key` (from the start: `undefined`); `undefined` at the end. */
   nextKey(key: Uint8Array | undefined): Buffer | undefined
+  /** Up to `count` elements; more from a hash map, when one of its buckets alone holds more than `count`. */
   lookupBatch(cursor: Buffer | undefined, count: number): NativeBatch
   /** The same off the event loop, for long dumps. */
   lookupBatchAsync(cursor: Buffer | undefined, count: number): Promise<NativeBatch>
-  /** Returns how many were written; throws if fewer than `count` (the error says how many). */
+  /** Returns how many were written; throws if fewer than `count` (the error's `done` says how many). */
   updateBatch(keys: Uint8Array, values: Uint8Array, count: number, flags: number): number
   deleteBatch(keys: Uint8Array, count: number): number
   freeze(): void
@@ -129,7 +132,7 @@ export interface NativeProgram {
   readonly fd: number
   info(): NativeProgramInfo
   testRun(options: NativeTestRunOptions): NativeTestRunResult
-  /** The same off the event loop, for long repeats. */
+  /** The same off the event loop, for long repeats; in the calling thread's network namespace all the same. */
   testRunAsync(options: NativeTestRunOptions): Promise<NativeTestRunResult>
   pin(path: string): void
   close(): void
@@ -155,10 +158,13 @@ export interface NativeObject {
   /** Bytes of `.rodata` and the like; must be exactly as long as the section. */
   setMapInitialValue(map: string, value: Uint8Array): void
   mapInitialValue(map: string): Buffer
-  /** Uses a live map in place of the object's own. */
+  /** Uses a live map in place of the object's own, which from then on goes by the live map's name. */
   reuseMap(map: string, live: NativeMap): void
   setProgramAutoload(program: string, load: boolean): void
-  /** Off the event loop. Rejects with a NativeError that carries program and verifierLog when the verifier said no. */
+  /**
+   * Off the event loop; meanwhile all else throws EBUSY, but `close()` makes it reject with ECANCELED.
+   * Rejects with a NativeError that carries program and verifierLog when the verifier said no.
+   */
   load(options?: { logLevel?: number }): Promise<void>
   /** After load: a new handle with its own fd. */
   map(name: string): NativeMap
@@ -202,7 +208,7 @@ export interface NativeBinding {
   openPinnedLink(path: string): NativeLink
   /** The id of the XDP program on an interface, 0 if none, and how it is attached. */
   queryXdp(ifindex: number): { programId: number; mode: 'none' | 'native' | 'generic' | 'offload' | 'multi' }
-  /** clsact, for kernels without TCX (before 6.6). */
+  /** clsact, for kernels without TCX (before 6.6). Replaces a filter of the same handle and priority. */
   attachClsact(program: NativeProgram, ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): void
   detachClsact(ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): void
   openObject(elf: Uint8Array, name: string): NativeObject
