@@ -1,0 +1,13 @@
+/** Sends one datagram and prints the answer: ADDRESS PORT TEXT TIMEOUT_MS. Exit code 1: none came in time. */
+import { createSocket } from 'node:dgram'
+
+const [address, port, text, timeoutMs] = process.argv.slice(2)
+const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
+setTimeout(() => process.exit(1), Number(timeoutMs))
+socket.on('message', (answer) => {
+  process.stdout.write(answer)
+  process.exit(0)
+})
+// Connected: only an answer from where the question went is taken.
+socket.connect(Number(port), address, () => socket.send(text))
+socket.on('error', () => process.exit(1))
