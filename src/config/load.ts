@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { errnoOf, VeerError } from '../errors.js'
 import { parseConfig } from './parse.js'
-import { ConfigError } from './problem.js'
+import { formatProblem, type Problem } from './problem.js'
 import type { Config } from './schema.js'
 
 const REASONS: Record<string, string> = {
@@ -9,6 +9,21 @@ const REASONS: Record<string, string> = {
   ENOTDIR: 'there is no such file',
   EISDIR: 'it is a directory',
   EACCES: 'permission denied',
+}
+
+/** LB_ERR_CONFIG_INVALID: the file could be read, and this is all that is wrong with it. */
+export class ConfigError extends VeerError {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly Problem[]
+
+  constructor(fileName: string, problems: readonly Problem[]) {
+    const [first] = problems
+    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
+    super('LB_ERR_CONFIG_INVALID', `${first === undefined ? fileName : formatProblem(fileName, first)}${more}`, {
+      hint: `\`veer check -f ${fileName}\` prints every problem`,
+    })
+    this.problems = problems
+  }
 }
 
 /**

@@ -1,5 +1,3 @@
-import { VeerError } from '../errors.js'
-
 /** What is wrong, for programs; docs/config.md lists the meanings. */
 export const PROBLEM_CODES = {
   yaml_syntax: 'The file is no YAML.',
@@ -51,19 +49,4 @@ export function formatPath(path: readonly (string | number)[]): string {
 export function formatProblem(fileName: string, problem: Problem): string {
   const subject = problem.path === '' ? '' : `${problem.path}: `
   return `${fileName}:${problem.line}:${problem.column}: ${subject}${problem.message}`
-}
-
-/** LB_ERR_CONFIG_INVALID: the file could be read, and this is all that is wrong with it. */
-export class ConfigError extends VeerError {
-  override readonly name = 'ConfigError'
-  readonly problems: readonly Problem[]
-
-  constructor(fileName: string, problems: readonly Problem[]) {
-    const [first] = problems
-    const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : ''
-    super('LB_ERR_CONFIG_INVALID', `${first === undefined ? fileName : formatProblem(fileName, first)}${more}`, {
-      hint: `\`veer check -f ${fileName}\` prints every problem`,
-    })
-    this.problems = problems
-  }
 }
