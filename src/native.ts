@@ -78,7 +78,10 @@ export interface NativeMap {
   /** Bytes of one value as user space sees it: for per-CPU maps valueSize rounded up to 8, times possible CPUs. */
   readonly valueBytes: number
   lookup(key: Uint8Array): Buffer | undefined
-  /** flags: BPF_ANY 0, BPF_NOEXIST 1, BPF_EXIST 2. For maps of maps the value is the inner map's fd, 4 bytes native order. */
+  /**
+   * flags: BPF_ANY 0, BPF_NOEXIST 1, BPF_EXIST 2.
+   * For maps of maps the value is the inner map's fd, 4 bytes native order (a lookup answers with its id).
+   */
   update(key: Uint8Array, value: Uint8Array, flags: number): void
   /** False when there was no such key. */
   delete(key: Uint8Array): boolean
@@ -206,10 +209,12 @@ export interface NativeBinding {
   createXdpLink(program: NativeProgram, ifindex: number, flags: number): NativeLink
   createTcxLink(program: NativeProgram, ifindex: number, direction: 'ingress' | 'egress'): NativeLink
   openPinnedLink(path: string): NativeLink
-  /** The id of the XDP program on an interface, 0 if none, and how it is attached. */
+  /** The id of the XDP program on an interface, 0 if none, and how it is attached; ENODEV without the interface. */
   queryXdp(ifindex: number): { programId: number; mode: 'none' | 'native' | 'generic' | 'offload' | 'multi' }
   /** clsact, for kernels without TCX (before 6.6). Replaces a filter of the same handle and priority. */
-  attachClsact(program: NativeProgram, ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): void
+  attachClsact(
+    program: NativeProgram, ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number,
+  ): void
   detachClsact(ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): void
   openObject(elf: Uint8Array, name: string): NativeObject
   /** Calls back on the event loop for each record of a BPF_MAP_TYPE_RINGBUF map. */

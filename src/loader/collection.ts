@@ -1,15 +1,14 @@
 import { camelCase } from '../btf/layout.js'
-import { VeerError, errnoOf } from '../errors.js'
+import { VeerError } from '../errors.js'
 import type { MapDescriptor, MapsOf, ObjectDescriptor } from '../maps/descriptor.js'
-import type { HasRaw } from '../maps/map-of-maps.js'
+import type { AnyMap } from '../maps/map-of-maps.js'
 import type { NativeError, NativeMap, NativeObject } from '../native.js'
 import { native } from '../native.js'
 import type { CollectionSpec } from './collection-spec.js'
 import { checkDescriptor, liveMapDifference } from './compare.js'
-import { missingFeature } from './features.js'
+import { loadError } from './load-error.js'
 import type { MapSpec } from './map-spec.js'
 import { Program } from './program.js'
-import { VerifierError } from './verifier-error.js'
 
 export interface LoadOptions<D extends ObjectDescriptor> {
   /**
@@ -57,7 +56,9 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
     const object = native().openObject(spec.bytes, spec.name)
     try {
       prepare(object, spec, replacements)
-      await loadObject(object, spec, options.verbose ?? false)
+      await object.load({ logLevel: options.verbose === true ? 1 : 0 }).catch((error: NativeError) => {
+        throw loadError(spec, error)
+      })
       // libbpf renames a map whose place a live one takes.
       const nameOf = (map: string): string => replacements.get(map)?.raw.name ?? map
       return Collection.open(object, spec, descriptor, nameOf, options.verbose ?? false)
@@ -79,7 +80,9 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
       return resource
     }
     try {
-      const maps = mapValues(descriptor.maps, (map) => keep(openMap(object.map(nameOf(map.name)), spec.map(map.name), map)))
+      const maps = mapValues(descriptor.maps, (map) => {
+        return keep(openMap(object.map(nameOf(map.name)), spec.map(map.name), map))
+      })
       const programs = mapValues(descriptor.programs, ({ name }) => keep(new Program(object.program(name), name)))
       const names = verbose ? object.programNames() : []
       const logs = new Map(names.map((name) => [name, object.programLog(name)]))
@@ -97,7 +100,7 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
 
   /** Gives up all handles. */
   close(): void {
-    for (const map of Object.values<HasRaw>(this.maps as Record<string, HasRaw>)) map.raw.close()
+    for (const map of Object.values(this.maps as Record<string, AnyMap>)) map.close()
     for (const program of Object.values<Program>(this.programs)) program.close()
   }
 
@@ -111,9 +114,9 @@ function mapValues<T, R>(record: Record<string, T>, change: (value: T) => R): Re
 }
 
 /** Replacements by the map's name in C, each checked against the declaration. */
-function replacementsOf(spec: CollectionSpec, given: object): Map<string, HasRaw> {
-  const byName = new Map(Object.entries(given) as [string, HasRaw][])
-  const result = new Map<string, HasRaw>()
+function replacementsOf(spec: CollectionSpec, given: object): Map<string, AnyMap> {
+  const byName = new Map(Object.entries(given) as [string, AnyMap][])
+  const result = new Map<string, AnyMap>()
   for (const map of spec.maps.values()) {
     const live = byName.get(camelCase(map.name))
     if (live === undefined) continue
@@ -136,7 +139,7 @@ function expected(map: MapSpec) {
   return { name, type, keySize, valueSize, flags, maxEntries: map.maxEntries || undefined }
 }
 
-function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<string, HasRaw>): void {
+function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<string, AnyMap>): void {
   for (const map of spec.maps.values()) {
     const live = replacements.get(map.name)
     if (live !== undefined) object.reuseMap(map.name, live.raw.native)
@@ -146,40 +149,9 @@ function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<s
   if (constants !== undefined) object.setMapInitialValue('.rodata', constants)
 }
 
-async function loadObject(object: NativeObject, spec: CollectionSpec, verbose: boolean): Promise<void> {
-  try {
-    await object.load({ logLevel: verbose ? 1 : 0 })
-  } catch (error) {
-    throw explained(error as NativeError, spec)
-  }
-}
-
-function explained(error: NativeError, spec: CollectionSpec): Error {
-  const code = errnoOf(error) ?? 'unknown error'
-  if (error.program !== undefined && error.verifierLog) {
-    return new VerifierError(error.program, code, error.verifierLog, error)
-  }
-  if (code === 'EPERM' || code === 'EACCES') {
-    return new VeerError('LB_ERR_OBJECT_PERMISSION', `cannot load ${spec.name}: not permitted (${code})`, {
-      hint: 'run as root, or with CAP_BPF and CAP_NET_ADMIN',
-      cause: error,
-    })
-  }
-  return missingInKernel(spec, error) ?? new VeerError(
-    'LB_ERR_OBJECT_LOAD',
-    `cannot load ${spec.name}: ${error.syscall} on ${error.program ?? error.object}: ${code}`,
-    { hint: 'run again with --verbose for what libbpf says', cause: error },
-  )
-}
-
-function missingInKernel(spec: CollectionSpec, cause: unknown): VeerError | undefined {
-  const frags = [...spec.programs.values()].some((program) => program.section.startsWith('xdp.frags'))
-  return frags ? missingFeature('XDP programs for frames of several buffers (xdp.frags)', cause) : undefined
-}
-
-function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): HasRaw & Disposable {
+function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): AnyMap {
   const difference = liveMapDifference(expected(map), handle.info())
-  if (difference === undefined) return descriptor.open(handle) as HasRaw & Disposable
+  if (difference === undefined) return descriptor.open(handle)
   handle.close()
   throw new VeerError('LB_ERR_OBJECT_MISMATCH', `the kernel made the map ${map.name} differently: ${difference}`, {
     hint: 'the object and this code are of different versions: npm run build:bpf && npm run gen',

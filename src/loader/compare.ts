@@ -27,7 +27,8 @@ export function checkDescriptor(spec: CollectionSpec, descriptor: ObjectDescript
   ]
   const first = differences.find((difference) => difference !== undefined)
   if (first === undefined) return
-  throw new VeerError('LB_ERR_OBJECT_MISMATCH', `the object ${spec.name} is not what this code was built for: ${first}`, {
+  const message = `the object ${spec.name} is not what this code was built for: ${first}`
+  throw new VeerError('LB_ERR_OBJECT_MISMATCH', message, {
     hint: 'build both again: npm run build:bpf && npm run gen',
   })
 }

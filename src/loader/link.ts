@@ -132,7 +132,8 @@ function xdpError(program: Program, ifindex: number, mode: XdpMode, cause: unkno
 
 function busyError(ifindex: number, name: string, cause: unknown): VeerError {
   const { programId, mode } = native().queryXdp(ifindex)
-  const who = programId === 0 ? 'another XDP program' : `the XDP program ${programName(programId)} (id ${programId}, ${mode})`
+  const details = `${programName(programId)} (id ${programId}, ${mode})`
+  const who = programId === 0 ? 'another XDP program' : `the XDP program ${details}`
   const device = mode === 'generic' ? 'xdpgeneric' : 'xdp'
   return new VeerError('LB_ERR_INTERFACE_BUSY', `${name} already runs ${who}`, {
     hint: `remove it first: ip link set dev ${name} ${device} off, or bpftool link detach if a link holds it`,
@@ -175,6 +176,7 @@ function missingInterface(ifindex: number, cause: unknown): VeerError | undefine
 
 function attachError(what: string, cause: unknown): VeerError {
   const code = errnoOf(cause) ?? (cause as Error).message
-  const hint = code === 'EPERM' ? 'run as root, or with CAP_NET_ADMIN and CAP_BPF' : 'dmesg may say what the driver missed'
+  const denied = code === 'EPERM'
+  const hint = denied ? 'run as root, or with CAP_NET_ADMIN and CAP_BPF' : 'dmesg may say what the driver missed'
   return new VeerError('LB_ERR_PROGRAM_ATTACH', `cannot attach ${what}: ${code}`, { hint, cause })
 }

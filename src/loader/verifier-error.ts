@@ -5,7 +5,7 @@ import { VeerError } from '../errors.js'
 /** At most so many lines of the log are shown in the message. */
 const SHOWN = 3
 
-/** A program that the kernel's verifier refused. The message has the end of its log; the whole log is in {@link log}. */
+/** A program that the kernel's verifier refused. The message has the end of its log, {@link log} the whole. */
 export class VerifierError extends VeerError {
   override readonly name = 'VerifierError'
   /** The program's name. */
@@ -19,7 +19,8 @@ export class VerifierError extends VeerError {
     const lines = log.split('\n').map((line) => line.trimEnd()).filter((line) => line !== '')
     const shown = meaningfulLines(lines)
     const omitted = lines.length - shown.length
-    const rest = omitted > 0 ? ` (${omitted} ${omitted === 1 ? 'line' : 'lines'} omitted; --verbose prints the whole log)` : ''
+    const count = `${omitted} ${omitted === 1 ? 'line' : 'lines'}`
+    const rest = omitted > 0 ? ` (${count} omitted; --verbose prints the whole log)` : ''
     const text = shown.length === 0 ? 'the verifier gave no reason' : shown.join('; ')
     super('LB_ERR_PROGRAM_REJECTED', `the verifier refused the program ${program}: ${errno}: ${text}${rest}`, { cause })
     this.program = program
@@ -42,7 +43,7 @@ const STATISTICS = /^(processed \d+ insns|verification time|stack depth|insns pr
 /** What was being verified, not why it failed: instructions, register states, branches, source lines. */
 const CONTEXT = /^(\d+: |from \d+ to \d+|; |func#|R\d+(_w)?=|cur state:|old state:|last_idx|first_idx|parent )/
 
-/** The reason: the last lines of the log that are neither context nor statistics, and the source line they are about. */
+/** The reason: the last lines that are neither context nor statistics, and the source line they are about. */
 function meaningfulLines(lines: readonly string[]): string[] {
   const reasonEnd = lines.findLastIndex((line) => !STATISTICS.test(line) && !CONTEXT.test(line))
   if (reasonEnd < 0) return lines.slice(-1)

@@ -49,12 +49,16 @@ export class BpfMap<K, V> extends TypedMap<K> {
    * or may not be seen.
    */
   *entries(): Generator<[K, V]> {
-    for (const batch of this.raw.batches()) yield* this.decodeBatch(batch)
+    for (const batch of this.raw.batches()) {
+      for (let index = 0; index < batch.count; index++) yield this.decodeElement(batch, index)
+    }
   }
 
   /** As {@link entries}, with the reading off the event loop: for maps of a million conns. */
   async *entriesAsync(): AsyncGenerator<[K, V]> {
-    for await (const batch of this.raw.batchesAsync()) yield* this.decodeBatch(batch)
+    for await (const batch of this.raw.batchesAsync()) {
+      for (let index = 0; index < batch.count; index++) yield this.decodeElement(batch, index)
+    }
   }
 
   *values(): Generator<V> {
@@ -69,11 +73,11 @@ export class BpfMap<K, V> extends TypedMap<K> {
     return this.entries()
   }
 
-  private *decodeBatch({ keys, values, count }: Packed): Generator<[K, V]> {
-    for (let index = 0; index < count; index++) {
-      const key = this.keyCodec.decode(keys, index * this.keyCodec.size)
-      yield [key, this.valueCodec.decode(values, index * this.raw.valueBytes)]
-    }
+  private decodeElement({ keys, values }: Packed, index: number): [K, V] {
+    return [
+      this.keyCodec.decode(keys, index * this.keyCodec.size),
+      this.valueCodec.decode(values, index * this.raw.valueBytes),
+    ]
   }
 }
 

@@ -1,5 +1,6 @@
 /**
- * Objects to bytes and back, by {@link Layout}. A layout is compiled once to closures; nothing is interpreted per value.
+ * Objects to bytes and back, by {@link Layout}. A layout is compiled once to closures, so nothing is interpreted per
+ * value.
  */
 import { endianness } from 'node:os'
 import type { ArrayLayout, IntLayout, Layout, StructLayout } from '../btf/layout.js'
@@ -96,10 +97,11 @@ function compileInt(layout: IntLayout): Compiled {
   const method = (size === 8 ? `Big${base}${suffix}` : size === 1 ? base : `${base}${suffix}`) as IntMethod
   const put = Buffer.prototype[`write${method}`] as (this: Buffer, value: number | bigint, offset: number) => number
   const read = Buffer.prototype[`read${method}`] as (this: Buffer, offset: number) => number | bigint
+  const noun = size === 8 ? 'bigint' : 'number'
   const fits = size === 8 ? bigintCheck(signed) : numberCheck(size, signed)
   return {
     write: (value: number | bigint, target, offset) => {
-      if (!fits(value)) throw new RangeError(`${value} is no ${size === 8 ? 'bigint' : 'number'} of type ${intName(layout)}`)
+      if (!fits(value)) throw new RangeError(`${value} is no ${noun} of type ${intName(layout)}`)
       put.call(target, value, offset)
     },
     read: (source, offset) => read.call(source, offset),
@@ -145,7 +147,11 @@ function compileBytes(size: number): Compiled {
       if (value.length !== size) throw new RangeError(`${value.length} bytes given, ${size} expected`)
       target.set(value, offset)
     },
-    read: (source, offset) => new Uint8Array(source.subarray(offset, offset + size)),
+    read: (source, offset) => {
+      const result = new Uint8Array(size)
+      for (let index = 0; index < size; index++) result[index] = source[offset + index]!
+      return result
+    },
   }
 }
 

@@ -50,7 +50,8 @@ export class PerCpuMap<K, V> extends TypedMap<K> {
 
   /** The values of all CPUs added up, member by member. */
   sum(key: K): V | undefined {
-    return this.get(key)?.reduce((total, value) => add(total, value))
+    const values = this.get(key)
+    return values === undefined ? undefined : total(values)
   }
 
   *entries(): Generator<[K, V[]]> {
@@ -64,7 +65,7 @@ export class PerCpuMap<K, V> extends TypedMap<K> {
 
   /** All keys with their {@link sum}. */
   *sums(): Generator<[K, V]> {
-    for (const [key, values] of this.entries()) yield [key, values.reduce((total, value) => add(total, value))]
+    for (const [key, values] of this.entries()) yield [key, total(values)]
   }
 
   [Symbol.iterator](): Generator<[K, V[]]> {
@@ -76,14 +77,19 @@ export class PerCpuMap<K, V> extends TypedMap<K> {
   }
 }
 
-/** Adds two values of one shape: numbers, bigints (as 64-bit counters, which wrap), arrays and structs of them. */
+/** The values added up into the first of them, which is given up. */
+function total<V>(values: V[]): V {
+  let sum = values[0]!
+  for (let cpu = 1; cpu < values.length; cpu++) sum = add(sum, values[cpu]!)
+  return sum
+}
+
+/** Adds `b` to `a`: numbers, bigints (64-bit counters, which wrap), and arrays and structs of them in place. */
 function add<V>(a: V, b: V): V {
   if (typeof a === 'bigint') return BigInt.asUintN(64, a + (b as bigint)) as V
   if (typeof a === 'number') return (a + (b as number)) as V
-  if (Array.isArray(a)) return a.map((item: unknown, index) => add(item, (b as unknown[])[index])) as V
-  if (typeof a === 'object' && a !== null && !(a instanceof Uint8Array)) {
-    const other = b as Record<string, unknown>
-    return Object.fromEntries(Object.entries(a).map(([name, value]) => [name, add(value, other[name])])) as V
-  }
-  throw new TypeError(`values with a member of type ${typeof a} cannot be added up`)
+  if (typeof a !== 'object' || a instanceof Uint8Array) throw new TypeError(`a ${typeof a} cannot be added up`)
+  const into = a as Record<string, unknown>
+  for (const name in into) into[name] = add(into[name], (b as Record<string, unknown>)[name])
+  return a
 }

@@ -1,0 +1,31 @@
+import type { Command } from 'commander'
+import { Daemon } from '../../control/daemon.js'
+import { NetworkNamespace } from '../../system/netns.js'
+import { createLogger } from '../logger.js'
+import { directorOf, globalOptions } from '../options.js'
+
+export function addRun(program: Command): void {
+  program
+    .command('run')
+    .description('attach or adopt, then follow the file and the reals; leaves the dataplane forwarding at the end')
+    .requiredOption('-f, --file <file>', 'the configuration; read again when it changes and on SIGHUP')
+    .action(async ({ file }: { file: string }, command: Command) => {
+      const options = globalOptions(command)
+      const log = createLogger(options.instance, options.verbose)
+      const namespace = NetworkNamespace.open(options.netns)
+      const daemon = new Daemon({ director: directorOf(options), namespace, file, log })
+      const ended = signalToEnd()
+      process.on('SIGHUP', () => daemon.reload('SIGHUP'))
+      await daemon.start()
+      log.info('running')
+      const signal = await ended
+      await daemon.stop()
+      log.info({ signal }, 'stopped; the dataplane goes on forwarding')
+    })
+}
+
+function signalToEnd(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve)
+  })
+}

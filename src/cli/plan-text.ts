@@ -1,0 +1,51 @@
+/** A plan as text. */
+import type { Change } from '../control/changes.js'
+import type { Plan } from '../control/director.js'
+import { columns } from './output.js'
+
+const SIGNS = { add: '+', remove: '-', change: '~' } as const
+
+/** One line a change, then how many ring slots move. */
+export function formatPlan({ changes, disruption }: Plan): string {
+  if (changes.length === 0) return 'no changes'
+  const lines = changes.map(formatChange)
+  const moves = disruption.map(({ service, slotsMoved, slots }) => [
+    `  ${service}:`,
+    `${slotsMoved} of ${slots} ring slots move`,
+    slots === 0 ? '' : `(${((100 * slotsMoved) / slots).toFixed(1)} %)`,
+  ])
+  return [...lines, ...(moves.length > 0 ? [columns(moves)] : [])].join('\n')
+}
+
+function formatChange({ action, object, before, after }: Change): string {
+  const sign = `${SIGNS[action]} ${object}`
+  switch (action) {
+    case 'add':
+      return `${sign}  ${formatValue(after)}`
+    case 'remove':
+      return `${sign}  ${formatValue(before)}`
+    case 'change':
+      return `${sign}  ${formatValue(before)} -> ${formatValue(after)}`
+  }
+}
+
+/** Maps as `key=value`, a list of reals by their addresses. */
+function formatValue(value: unknown): string {
+  if (value === null || value === undefined) return '-'
+  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`
+  if (typeof value === 'object') {
+    return Object.entries(value)
+      .map(([key, each]) => (key === 'address' ? formatValue(each) : `${key}=${formatValue(each)}`))
+      .join(' ')
+  }
+  return String(value)
+}
+
+/** Warns of reals that did not tell their MAC; undefined when all did. */
+export function unresolvedWarning({ unresolved }: Plan): string | undefined {
+  if (unresolved.length === 0) return undefined
+  return (
+    `no answer to ARP or ND from ${unresolved.join(', ')}: these reals get no traffic until they do; ` +
+    'check that they are up, and run `veer apply` again or leave `veer run` running'
+  )
+}

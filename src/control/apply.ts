@@ -1,0 +1,122 @@
+/**
+ * Makes the maps what a Reconciliation says, make-before-break:
+ *
+ *   1. interfaces, destinations, counters of new ids, rings, VIPs: nothing refers to them yet
+ *   2. the services of the next era
+ *   3. settings.era is flipped: from this word on new flows see the new configuration, all of it
+ *   4. VIP attributes; destinations that are gone lose their generation, and with it their conns
+ *   5. after a grace period, when no program still reads the old era: its services, rings and VIPs are deleted
+ *
+ * What fails before step 3 is undone and the old configuration goes on serving.
+ */
+import { GracePeriod } from '../dataplane/grace-period.js'
+import type { LbMaps } from '../dataplane/lb-maps.js'
+import { removeRings, storeRings } from '../dataplane/ring-store.js'
+import type { ServiceKey } from '../maps/generated.js'
+import { addressToWords } from '../net/address.js'
+import type { Reconciliation } from './reconcile.js'
+import { vipIdValue } from './reconcile.js'
+
+/** Runs inside the network namespace of the interfaces: tx_ports takes devices by index. */
+export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
+  const undo = new UndoLog()
+  const era = plan.live.settings.era ^ 1
+  try {
+    writeInterfaces(maps, plan, undo)
+    writeDestinations(maps, plan, undo)
+    writeRings(maps, plan, undo)
+    addVips(maps, plan, undo)
+    writeServices(maps, plan, era, undo)
+    maps.settings.set(0, { timeoutNs: plan.target.timeoutNs, era })
+  } catch (error) {
+    undo.run()
+    throw error
+  }
+  retire(maps, plan)
+  sweep(maps, plan)
+}
+
+/** What to do, last first, to be where we were. */
+class UndoLog {
+  readonly #steps: (() => void)[] = []
+
+  add(step: () => void): void {
+    this.#steps.push(step)
+  }
+
+  run(): void {
+    for (const step of this.#steps.reverse()) step()
+  }
+}
+
+function writeInterfaces(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  for (const [ifindex, value] of plan.writeInterfaces) {
+    const before = maps.interfaces.get(ifindex)
+    maps.interfaces.set(ifindex, value)
+    undo.add(() => {
+      if (before === undefined) maps.interfaces.delete(ifindex)
+      else maps.interfaces.set(ifindex, before)
+    })
+    const had = plan.live.txPorts.has(ifindex)
+    maps.txPorts.set(ifindex, ifindex)
+    if (!had) undo.add(() => maps.txPorts.delete(ifindex))
+  }
+}
+
+function writeDestinations(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  const zero = plan.newServiceIds
+  maps.svcStats.zeroMany(zero)
+  maps.cursors.setMany(zero.map((id) => [id, 0n]))
+  maps.destStats.zeroMany(plan.newDestIds)
+
+  const before = plan.writeDests.map(([id]) => [id, maps.dests.get(id)] as const)
+  undo.add(() => {
+    for (const [id, value] of before) if (value !== undefined) maps.dests.set(id, value)
+  })
+  maps.dests.setMany(plan.writeDests)
+}
+
+function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  const rings = plan.services.flatMap(({ ring }) => ring ?? [])
+  if (rings.length === 0) return
+  storeRings(maps, rings)
+  const indices = rings.map(({ index }) => index)
+  undo.add(() => removeRings(maps, indices))
+}
+
+/** New VIPs; until the era is flipped they have no service and their packets go to the host, as before. */
+function addVips(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
+    const key = addressToWords(vip.address)
+    maps.vips.set(vip.id, vip.value)
+    maps.vipIds.set(key, vipIdValue(vip))
+    undo.add(() => maps.vipIds.delete(key))
+  }
+}
+
+function writeServices(maps: LbMaps, plan: Reconciliation, era: number, undo: UndoLog): void {
+  maps.services.deleteMany(plan.live.staleKeys)
+  const entries = plan.services.map(({ key, value }) => [{ ...key, era }, value] as const)
+  undo.add(() => maps.services.deleteMany(entries.map(([key]) => key)))
+  maps.services.setMany(entries)
+}
+
+/** The old real gets nothing from here on. */
+function retire(maps: LbMaps, plan: Reconciliation): void {
+  maps.dests.setMany(plan.retireDests)
+  maps.vips.setMany(plan.vips.map(({ id, value }) => [id, value]))
+  for (const ifindex of plan.removeInterfaces) {
+    maps.txPorts.delete(ifindex)
+    maps.interfaces.delete(ifindex)
+  }
+}
+
+function sweep(maps: LbMaps, plan: Reconciliation): void {
+  const oldKeys: ServiceKey[] = plan.live.services.map(({ key }) => key)
+  if (oldKeys.length === 0 && plan.removeVips.length === 0) return
+  using grace = new GracePeriod()
+  grace.wait()
+  maps.services.deleteMany(oldKeys)
+  maps.vipIds.deleteMany(plan.removeVips.map(({ address }) => addressToWords(address)))
+  removeRings(maps, plan.removeRings)
+}

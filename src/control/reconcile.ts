@@ -1,0 +1,308 @@
+/**
+ * From what the maps hold to what they should hold: which entries to write and which to take away. Pure: reads a
+ * LiveState and a Target, touches no map. apply.ts carries it out.
+ */
+import type { SchedulerConfig } from '../config/schema.js'
+import type { LiveDestination, LiveService, LiveState, LiveVip } from '../dataplane/live-state.js'
+import { liveScheduler } from '../dataplane/live-state.js'
+import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
+import { packRing, ringCrc } from '../dataplane/ring-store.js'
+import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
+import { DestFlag, Forward, Limit, Scheduler, ServiceFlag, VipFlag } from '../maps/generated.js'
+import { addressToWords, familyOf } from '../net/address.js'
+import { macBytes } from '../net/mac.js'
+import { ringDigest } from '../scheduler/digest.js'
+import { buildRing } from '../scheduler/ring.js'
+import { IdPool } from './ids.js'
+import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
+
+const NO_MAC = '00:00:00:00:00:00'
+
+/** A service as it will be, beside what it was. */
+export interface ServiceStep {
+  target: TargetService
+  /** The same service now: by VIP, port and protocol, else by name. */
+  live: LiveService | undefined
+  key: Omit<ServiceKey, 'era'>
+  value: Service
+  /** The ring to be written; undefined when the one in the kernel stays. */
+  ring: { index: number; packed: Buffer } | undefined
+  /** The ring in the kernel is not what was written there. */
+  ringEdited: boolean
+}
+
+export interface VipStep {
+  address: string
+  id: number
+  value: Vip
+  live: LiveVip | undefined
+}
+
+export interface Reconciliation {
+  target: Target
+  live: LiveState
+  services: ServiceStep[]
+  vips: VipStep[]
+  /** Destinations whose entry is new or different. */
+  writeDests: [id: number, value: Dest][]
+  /** Taken out of use: their conns die with the generation. */
+  retireDests: [id: number, value: Dest][]
+  /** Ids given out anew, whose counters start at zero. */
+  newServiceIds: number[]
+  newDestIds: number[]
+  removeVips: LiveVip[]
+  removeServices: LiveService[]
+  /** Rings that no service will use. */
+  removeRings: number[]
+  writeInterfaces: [ifindex: number, value: Interface][]
+  removeInterfaces: number[]
+}
+
+/** @param ringIntact - whether the ring in the kernel is what the service's entry says */
+export function reconcile(
+  live: LiveState,
+  target: Target,
+  ringIntact: (service: Service) => boolean,
+): Reconciliation {
+  const vips = reconcileVips(live, target)
+  const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])), ringIntact)
+  const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
+  const matched = new Set(services.flatMap((step) => step.live ?? []))
+  return {
+    target,
+    live,
+    services,
+    vips,
+    writeDests: builder.writeDests,
+    retireDests: retired(live, builder.keptDests),
+    newServiceIds: builder.newServiceIds,
+    newDestIds: builder.newDestIds,
+    removeVips: live.vips.filter(({ address }) => !target.vips.has(address)),
+    removeServices: live.services.filter((service) => !matched.has(service)),
+    removeRings: [...live.ringIndices].filter((index) => !services.some(({ value }) => value.ring === index)),
+    ...reconcileInterfaces(live, target),
+  }
+}
+
+const keyText = (vip: string | undefined, protocol: number, port: number): string => `${vip} ${protocol} ${port}`
+
+/** Each target service with its live self. VIP, port and protocol say which it is; after an edit of those the name does. */
+function matchServices(live: LiveState, target: Target): [TargetService, LiveService | undefined][] {
+  const byKey = new Map(live.services.map((each) => [keyText(each.vip, each.key.protocol, each.key.port), each]))
+  const exact = target.services.map(({ config }) => {
+    return byKey.get(keyText(config.vip, PROTOCOL_NUMBERS[config.protocol], config.port))
+  })
+  const taken = new Set(exact)
+  const byName = new Map(live.services.filter((each) => !taken.has(each)).map((each) => [each.value.name, each]))
+  return target.services.map((service, index) => [service, exact[index] ?? byName.get(service.config.name)])
+}
+
+function retired(live: LiveState, kept: ReadonlySet<number>): [number, Dest][] {
+  const all: LiveDestination[] = [...live.orphans, ...live.services.flatMap(({ destinations }) => destinations)]
+  return all
+    .filter(({ id }) => !kept.has(id))
+    .map(({ id, value }) => [id, { ...value, flags: 0, generation: nextGeneration(value.generation) }])
+}
+
+const nextGeneration = (generation: number): number => (generation + 1) >>> 0
+
+function reconcileVips(live: LiveState, target: Target): VipStep[] {
+  const liveByAddress = new Map(live.vips.map((vip) => [vip.address, vip]))
+  const pool = new IdPool(
+    'VIPs',
+    Limit.maxVips,
+    live.vips.map(({ id }) => id),
+  )
+  return [...target.vips.values()].map((vip) => {
+    const match = liveByAddress.get(vip.address)
+    const id = match?.id ?? pool.take()
+    return { address: vip.address, id, value: vipValue(vip, match), live: match }
+  })
+}
+
+/** VipFlag.bound is a record of what we did, not of what is wanted, and stays as it is. */
+function vipValue(vip: TargetVip, live: LiveVip | undefined): Vip {
+  const bound = (live?.value.flags ?? 0) & VipFlag.bound
+  return { addr: addressToWords(vip.address), flags: vip.flags | bound, echo: vip.echo, up: vip.up }
+}
+
+function reconcileInterfaces(
+  live: LiveState,
+  target: Target,
+): Pick<Reconciliation, 'writeInterfaces' | 'removeInterfaces'> {
+  return {
+    writeInterfaces: [...target.interfaces].filter(([ifindex, value]) => {
+      const now = live.interfaces.get(ifindex)
+      return now === undefined || !live.txPorts.has(ifindex) || !sameInterface(now, value)
+    }),
+    removeInterfaces: [...live.interfaces.keys()].filter((ifindex) => !target.interfaces.has(ifindex)),
+  }
+}
+
+function sameInterface(a: Interface, b: Interface): boolean {
+  return a.name === b.name && a.mode === b.mode && Buffer.compare(a.mac, b.mac) === 0
+}
+
+/** Gives ids to services and destinations, and finds out which rings must be written. */
+class ServiceBuilder {
+  readonly writeDests: [number, Dest][] = []
+  readonly keptDests = new Set<number>()
+  readonly newServiceIds: number[] = []
+  readonly newDestIds: number[] = []
+  readonly #live: LiveState
+  readonly #vipIds: ReadonlyMap<string, number>
+  readonly #ringIntact: (service: Service) => boolean
+  readonly #serviceIds: IdPool
+  readonly #destIds: IdPool
+  readonly #rings: IdPool
+
+  constructor(live: LiveState, vipIds: ReadonlyMap<string, number>, ringIntact: (service: Service) => boolean) {
+    this.#live = live
+    this.#vipIds = vipIds
+    this.#ringIntact = ringIntact
+    const destinations = [...live.orphans, ...live.services.flatMap((service) => service.destinations)]
+    this.#serviceIds = new IdPool('services', Limit.maxServices, [
+      ...live.services.map(({ value }) => value.id),
+      ...live.orphans.map(({ value }) => value.service),
+    ])
+    this.#destIds = new IdPool(
+      'destinations',
+      Limit.maxDests,
+      destinations.map(({ id }) => id),
+    )
+    this.#rings = new IdPool('rings', Limit.maxRings, live.ringIndices)
+  }
+
+  build(target: TargetService, live: LiveService | undefined): ServiceStep {
+    const { config } = target
+    const protocol = PROTOCOL_NUMBERS[config.protocol]
+    const key = { vip: this.#vipIds.get(config.vip) ?? 0, port: config.port, protocol }
+    const id = live?.value.id ?? this.#newServiceId()
+    // The conns of another VIP, port or protocol are not conns of this service: its destinations get new ids.
+    const moved = live?.vip !== config.vip || live.key.port !== config.port || live.key.protocol !== protocol
+    const known = moved ? [] : live.destinations
+    const destIds = target.destinations.map((destination) => this.#destination(destination, id, known))
+    const base = serviceValue(target, id)
+    const intact = live !== undefined && this.#ringIntact(live.value)
+    const kept = intact && !moved && sameRing(live, target)
+    const ring = kept ? undefined : this.#ring(target, destIds)
+    return {
+      target,
+      live,
+      key,
+      value: { ...base, ...(ring === undefined && live !== undefined ? ringOf(live.value) : ring?.fields) },
+      ring: ring?.write,
+      ringEdited: live !== undefined && !intact,
+    }
+  }
+
+  #newServiceId(): number {
+    const id = this.#serviceIds.take()
+    this.newServiceIds.push(id)
+    return id
+  }
+
+  #destination(target: TargetDestination, service: number, known: readonly LiveDestination[]): number {
+    const live = known.find(({ address, value }) => address === target.address && value.port === target.port)
+    const id = live?.id ?? this.#destIds.take()
+    const generation = live?.value.generation ?? this.#live.generationOf(id)
+    const value = destValue(target, service, generation)
+    this.keptDests.add(id)
+    if (live === undefined) this.newDestIds.push(id)
+    if (live === undefined || !sameDest(live.value, value)) this.writeDests.push([id, value])
+    return id
+  }
+
+  #ring(
+    target: TargetService,
+    destIds: readonly number[],
+  ): { fields: RingFields; write: { index: number; packed: Buffer } | undefined } {
+    const destinations = effective(target)
+    const ranks = buildRing(target.config.scheduler, destinations)
+    const packed = packRing(ranks.map((rank) => destIds[rank] ?? 0))
+    const index = ranks.length === 0 ? 0 : this.#rings.take()
+    const fields = {
+      ring: index,
+      ringSize: ranks.length,
+      ringDigest: ringDigest(ranks, destinations),
+      ringCrc: ringCrc(packed),
+    }
+    return { fields, write: ranks.length === 0 ? undefined : { index, packed } }
+  }
+}
+
+type RingFields = Pick<Service, 'ring' | 'ringSize' | 'ringDigest' | 'ringCrc'>
+
+function ringOf({ ring, ringSize, ringDigest: digest, ringCrc: crc }: Service): RingFields {
+  return { ring, ringSize, ringDigest: digest, ringCrc: crc }
+}
+
+/** What the ring is built from. */
+function effective({ destinations }: TargetService): { address: string; port: number; weight: number }[] {
+  return destinations.map(({ address, port, effectiveWeight }) => ({ address, port, weight: effectiveWeight }))
+}
+
+/** Whether the live ring was built from the same scheduler, destinations and weights. */
+function sameRing(live: LiveService, target: TargetService): boolean {
+  if (!sameScheduler(liveScheduler(live.value), target.config.scheduler)) return false
+  if (live.destinations.length !== target.destinations.length) return false
+  const weights = new Map(live.destinations.map(({ address, value }) => [address, value]))
+  return target.destinations.every(({ address, port, effectiveWeight }) => {
+    const now = weights.get(address)
+    return now?.port === port && now.effectiveWeight === effectiveWeight
+  })
+}
+
+/** Schedulers that build the same ring; which slot of it a flow takes is the service's entry's affair. */
+function sameScheduler(a: SchedulerConfig, b: SchedulerConfig): boolean {
+  return a.name === b.name && (a.name !== 'mh' || b.name !== 'mh' || a.tableSize === b.tableSize)
+}
+
+function serviceValue({ config }: TargetService, id: number): Service {
+  const { scheduler } = config
+  const ports = 'ports' in scheduler && scheduler.ports
+  return {
+    id,
+    name: config.name,
+    scheduler: Scheduler[scheduler.name],
+    forward: Forward[config.forward],
+    flags: (config.sloppy ? ServiceFlag.sloppy : 0) | (ports ? ServiceFlag.ports : 0),
+    tableSize: scheduler.name === 'mh' ? scheduler.tableSize : 0,
+    ring: 0,
+    ringSize: 0,
+    ringDigest: 0n,
+    ringCrc: 0,
+  }
+}
+
+function destValue(target: TargetDestination, service: number, generation: number): Dest {
+  return {
+    addr: addressToWords(target.address),
+    mac: macBytes(target.mac ?? NO_MAC),
+    srcMac: macBytes(target.link.mac),
+    ifindex: target.link.ifindex,
+    service,
+    generation,
+    port: target.port,
+    flags: DestFlag.live | (target.mac === undefined ? 0 : DestFlag.neighbour),
+    weight: target.weight,
+    effectiveWeight: target.effectiveWeight,
+  }
+}
+
+function sameDest(a: Dest, b: Dest): boolean {
+  return (
+    Buffer.compare(a.mac, b.mac) === 0 &&
+    Buffer.compare(a.srcMac, b.srcMac) === 0 &&
+    a.ifindex === b.ifindex &&
+    a.service === b.service &&
+    a.flags === b.flags &&
+    a.weight === b.weight &&
+    a.effectiveWeight === b.effectiveWeight
+  )
+}
+
+/** The value of `vip_ids` for a VIP. */
+export function vipIdValue({ address, id }: VipStep): { id: number; family: number } {
+  return { id, family: familyOf(address) }
+}

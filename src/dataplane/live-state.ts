@@ -1,0 +1,127 @@
+/** What the maps hold now. Plans, lists and reconciling read this and nothing that a process remembers. */
+import { u16 } from '../btf/layout.js'
+import type { SchedulerConfig } from '../config/schema.js'
+import { Codec, u32Codec } from '../maps/codec.js'
+import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../maps/generated.js'
+import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames } from '../maps/generated.js'
+import { addressFromWords } from '../net/address.js'
+import type { LbMaps } from './lb-maps.js'
+import { readRing, ringCrc } from './ring-store.js'
+
+export interface LiveVip {
+  id: number
+  address: string
+  value: Vip
+}
+
+export interface LiveDestination {
+  id: number
+  address: string
+  value: Dest
+}
+
+export interface LiveService {
+  key: ServiceKey
+  /** The VIP's address; undefined when the id in the key belongs to no VIP. */
+  vip: string | undefined
+  value: Service
+  destinations: LiveDestination[]
+}
+
+export interface LiveState {
+  settings: Settings
+  interfaces: Map<number, Interface>
+  txPorts: Set<number>
+  vips: LiveVip[]
+  /** Of the era in force. */
+  services: LiveService[]
+  /** Keys of the other era: left over from an apply that did not come to its end. */
+  staleKeys: ServiceKey[]
+  /** Destinations in use whose service is not there. */
+  orphans: LiveDestination[]
+  /** Indices of `rings` that hold a ring. */
+  ringIndices: Set<number>
+  /** The generation of a destination id, used or not. */
+  generationOf(id: number): number
+}
+
+/** Reads everything but the rings' slots, conns and counters. */
+export function readLiveState(maps: LbMaps): LiveState {
+  const settings = maps.settings.get(0)
+  if (settings === undefined) throw new Error('settings has no entry')
+  const vips = readVips(maps)
+  const table = maps.dests.raw.readAll()
+  const byService = destinationsByService(table)
+  const entries = [...maps.services.entries()]
+  const addressOf = new Map(vips.map((vip) => [vip.id, vip.address]))
+  const services = entries
+    .filter(([key]) => key.era === settings.era)
+    .map(([key, value]) => {
+      const destinations = byService.get(value.id) ?? []
+      byService.delete(value.id)
+      return { key, vip: addressOf.get(key.vip), value, destinations }
+    })
+  return {
+    settings,
+    interfaces: new Map(maps.interfaces.entries()),
+    txPorts: new Set(maps.txPorts.keys()),
+    vips,
+    services,
+    staleKeys: entries.filter(([key]) => key.era !== settings.era).map(([key]) => key),
+    orphans: [...byService.values()].flat(),
+    ringIndices: new Set([...maps.rings.ids()].filter(([, id]) => id !== 0).map(([index]) => index)),
+    generationOf: (id) => u32Codec.decode(table, id * destCodec.size + GENERATION_OFFSET),
+  }
+}
+
+const offsetInDest = (name: string): number => {
+  const field = destCodec.layout.kind === 'struct' && destCodec.layout.fields.find((each) => each.name === name)
+  if (!field) throw new Error(`struct lb_dest has no member ${name}`)
+  return field.offset
+}
+const FLAGS_OFFSET = offsetInDest('flags')
+const GENERATION_OFFSET = offsetInDest('generation')
+const flagsCodec = new Codec<number>(u16)
+
+function readVips(maps: LbMaps): LiveVip[] {
+  const found: LiveVip[] = []
+  for (const [key, { id }] of maps.vipIds.entries()) {
+    const value = maps.vips.get(id)
+    if (value !== undefined) found.push({ id, address: addressFromWords(key), value })
+  }
+  return found
+}
+
+/** Only the entries in use are decoded: the table is large and mostly empty. */
+function destinationsByService(table: Buffer): Map<number, LiveDestination[]> {
+  const found = new Map<number, LiveDestination[]>()
+  for (let id = 0; id * destCodec.size < table.length; id++) {
+    if ((flagsCodec.decode(table, id * destCodec.size + FLAGS_OFFSET) & DestFlag.live) === 0) continue
+    const value = destCodec.decode(table, id * destCodec.size)
+    const destination = { id, address: addressFromWords(value.addr), value }
+    const list = found.get(value.service)
+    if (list === undefined) found.set(value.service, [destination])
+    else list.push(destination)
+  }
+  return found
+}
+
+/** The scheduler that a live service runs, as the configuration would say it. */
+export function liveScheduler(service: Service): SchedulerConfig {
+  const ports = (service.flags & ServiceFlag.ports) !== 0
+  switch (service.scheduler) {
+    case Scheduler.mh:
+      return { name: 'mh', tableSize: service.tableSize, ports } as SchedulerConfig
+    case Scheduler.sh:
+      return { name: 'sh', ports }
+    default:
+      return { name: schedulerNames[service.scheduler] } as SchedulerConfig
+  }
+}
+
+/** Whether the service's ring is there and holds what was written to it. */
+export function ringIntact(maps: LbMaps, service: Service): boolean {
+  if (service.ringSize === 0) return true
+  const packed = readRing(maps, service.ring)
+  return packed !== undefined && ringCrc(packed) === service.ringCrc
+}
