@@ -1,8 +1,12 @@
 /** `npx tsx bench/main.ts`: docs/benchmarks.md says what is measured and how to read it. */
 import { mkdirSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { objection, printEnvironment, readEnvironment } from './environment.js'
+import { pinTo } from './cpu.js'
+import { benchLive, printLive, printLiveTargets } from './live.js'
+import { DATAPLANE_OBJECT } from './objects.js'
 import { benchTestrun, printTestrun } from './testrun.js'
 
 const PARTS = ['testrun', 'live', 'apply', 'memory'] as const
@@ -12,6 +16,8 @@ interface Options {
   only?: Part
   rounds: number
   repeats: number
+  cpu: number
+  object: string
   json?: string
 }
 
@@ -21,11 +27,17 @@ function positive(text: string): number {
   return value
 }
 
+function wholeNumber(text: string): number {
+  return text === '0' ? 0 : positive(text)
+}
+
 const options = new Command('bench')
   .description('measures what veer costs')
   .addOption(new Option('--only <part>', 'measure one part').choices(PARTS))
   .option('--rounds <n>', 'rounds of each measurement', positive, 9)
   .option('--repeats <n>', 'packets per round of a test run', positive, 1_000_000)
+  .option('--cpu <n>', 'the CPU to measure on', wholeNumber, availableParallelism() - 1)
+  .option('--object <file>', 'the dataplane to measure, to compare builds', DATAPLANE_OBJECT)
   .option('--json <file>', 'write the results there, too')
   .parse()
   .opts<Options>()
@@ -34,6 +46,7 @@ async function main(): Promise<void> {
   const environment = readEnvironment()
   const reason = objection(environment)
   if (reason !== undefined) throw new Error(reason)
+  pinTo(options.cpu)
   const wanted = (part: Part): boolean => options.only === undefined || options.only === part
   const results: Record<string, unknown> = { environment }
   const print = (title: string, text: string): void => void process.stdout.write(`\n## ${title}\n\n${text}\n`)
@@ -42,6 +55,12 @@ async function main(): Promise<void> {
     const testrun = await benchTestrun(options)
     results.testrun = testrun
     print('Test run: nanoseconds a packet, net of the wrapper', printTestrun(testrun))
+  }
+  if (wanted('live')) {
+    const live = await benchLive(options)
+    results.live = live
+    for (const result of live) print(`Live frames, ${result.flows.toLocaleString('en')} flows, one CPU`, printLive(result))
+    print('Live frames: targets', printLiveTargets(live))
   }
   if (options.json !== undefined) {
     mkdirSync(dirname(options.json), { recursive: true })

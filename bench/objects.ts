@@ -1,9 +1,11 @@
 /** The program under test and the bench's own programs, loaded. */
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { bytes, struct, u32 } from '../src/btf/layout.js'
 import { CollectionSpec } from '../src/loader/collection-spec.js'
 import { Collection } from '../src/loader/collection.js'
 import { Codec, u32Codec, u64Codec } from '../src/maps/codec.js'
+import type { ObjectDescriptor } from '../src/maps/descriptor.js'
 import { perCpuMap, plainMap } from '../src/maps/descriptor.js'
 import { xdpLb } from '../src/maps/generated.js'
 import { MapType } from '../src/maps/map-type.js'
@@ -18,6 +20,8 @@ export interface BenchFrame {
   /** A power of two less 1. */
   flowMask: number
   random: number
+  /** Live frames: index into `generatorOut`. */
+  way: number
 }
 
 const frameCodec = new Codec<BenchFrame>(
@@ -26,7 +30,7 @@ const frameCodec = new Codec<BenchFrame>(
     family: [TEMPLATE_BYTES, u32],
     flow_mask: [TEMPLATE_BYTES + 4, u32],
     random: [TEMPLATE_BYTES + 8, u32],
-    pad: [TEMPLATE_BYTES + 12, u32],
+    way: [TEMPLATE_BYTES + 12, u32],
   }),
 )
 
@@ -55,31 +59,36 @@ export const liveObject = {
   maps: {
     frame,
     reals: plainMap({ name: 'bench_reals', type: MapType.array, flags: 0 }, u32Codec, realCodec),
+    generatorOut: plainMap({ name: 'generator_out', type: MapType.devmap, flags: 0 }, u32Codec, u32Codec),
     wayOut: plainMap({ name: 'way_out', type: MapType.devmap, flags: 0 }, u32Codec, u32Codec),
     delivered: perCpuMap({ name: 'delivered', type: MapType.percpuArray, flags: 0 }, u32Codec, u64Codec),
   },
   programs: {
     generate: { name: 'generate', section: 'xdp' },
     sink: { name: 'sink', section: 'xdp' },
+    bounce: { name: 'bounce', section: 'xdp' },
     drLimit: { name: 'dr_limit', section: 'xdp' },
   },
 }
 
-function specOf(path: string, name: string): CollectionSpec {
-  return CollectionSpec.parse(readFileSync(new URL(`../build/bpf/${path}.o`, import.meta.url)), name)
+const built = (name: string): URL => new URL(`../build/bpf/${name}.o`, import.meta.url)
+
+/** The dataplane as built. */
+export const DATAPLANE_OBJECT = fileURLToPath(built('xdp_lb'))
+
+function load<D extends ObjectDescriptor>(path: string | URL, descriptor: D): Promise<Collection<D>> {
+  return Collection.load(CollectionSpec.parse(readFileSync(path), descriptor.name), descriptor)
 }
 
-/** A fresh dataplane, its maps empty. */
-export function loadDataplane(conns?: number): Promise<Collection<typeof xdpLb>> {
-  const spec = specOf('xdp_lb', 'xdp_lb')
-  if (conns !== undefined) spec.map('conns').maxEntries = conns
-  return Collection.load(spec, xdpLb)
+/** A fresh dataplane from an object file, its maps empty. */
+export function loadDataplane(object: string): Promise<Collection<typeof xdpLb>> {
+  return load(object, xdpLb)
 }
 
 export function loadTestrun(): Promise<Collection<typeof testrunObject>> {
-  return Collection.load(specOf('bench/testrun', 'testrun'), testrunObject)
+  return load(built('bench/testrun'), testrunObject)
 }
 
 export function loadLive(): Promise<Collection<typeof liveObject>> {
-  return Collection.load(specOf('bench/live', 'live'), liveObject)
+  return load(built('bench/live'), liveObject)
 }

@@ -196,6 +196,7 @@ export function benchFrame(scenario: Scenario, frame: Uint8Array = scenario.fram
     family,
     flowMask: flows.count - 1,
     random: flows.order === 'random' ? 1 : 0,
+    way: 0,
   }
 }
 

@@ -26,6 +26,8 @@ const FIRST_PASS = 32
 export interface TestrunOptions {
   rounds: number
   repeats: number
+  /** The dataplane's object file. */
+  object: string
 }
 
 export interface TestrunResult {
@@ -137,11 +139,11 @@ class Bench {
 const REAL_MACS = new Set(Array.from({ length: SERVICES.length * REALS_PER_SERVICE }, (_, id) => realMac(id)))
 
 /** All scenarios in turn, round by round. */
-export async function benchTestrun({ rounds, repeats }: TestrunOptions): Promise<TestrunResult[]> {
+export async function benchTestrun({ rounds, repeats, object }: TestrunOptions): Promise<TestrunResult[]> {
   using wrapper = await loadTestrun()
   const results: TestrunResult[] = []
   for (const scenarios of [KNOWN, NEW]) {
-    using dataplane = await loadDataplane()
+    using dataplane = await loadDataplane(object)
     fillTables(dataplane.maps, { ingress: TEST_RUN_INGRESS, egress: TEST_RUN_INGRESS })
     const benches = scenarios.map((scenario) => new Bench(scenario, dataplane, wrapper))
     for (const bench of benches) {

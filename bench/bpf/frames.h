@@ -29,7 +29,7 @@ struct bench_frame {
 	__u32 family;		/* 4 or 6: the client's address and port change; 0: nothing does */
 	__u32 flow_mask;	/* number of flows less 1; the number is a power of two */
 	__u32 random;		/* flows in random order, not one after the other */
-	__u32 pad;
+	__u32 way;		/* live frames: index into generator_out */
 };
 
 struct {
@@ -95,21 +95,21 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 	}
 }
 
-/* The next frame, in place; 0 when the frame is too short for `len` bytes. */
-static __always_inline int frame_next(struct xdp_md *ctx, __u32 len)
+/* The next frame, in place, and what it was made from; NULL when there is no room for `len` bytes. */
+static __always_inline const struct bench_frame *frame_next(struct xdp_md *ctx, __u32 len)
 {
 	void *end = (void *)(long)ctx->data_end;
 	void *data = (void *)(long)ctx->data;
-	struct bench_frame *from;
+	const struct bench_frame *from;
 	__u32 zero = 0;
 
 	from = bpf_map_lookup_elem(&frame, &zero);
 	if (!from || data + len > end)
-		return 0;
+		return NULL;
 	frame_restore(data, from, len);
 	if (from->family)
 		frame_set_flow(data, from);
-	return 1;
+	return from;
 }
 
 #endif

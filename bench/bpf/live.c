@@ -21,6 +21,14 @@ struct {
 	__type(value, struct bench_real);
 } bench_reals SEC(".maps");
 
+/* Interfaces that frames are sent through, by the path that is measured. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 16);
+	__type(key, __u32);
+	__type(value, __u32);
+} generator_out SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_DEVMAP);
 	__uint(max_entries, 1);
@@ -35,11 +43,13 @@ struct {
 	__type(value, __u64);
 } delivered SEC(".maps");
 
-/* Run by live frames: XDP_TX sends through the interface that the frames claim to come from. */
+/* Run by live frames. */
 SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
-	return frame_next(ctx, FRAME_LEN) ? XDP_TX : XDP_ABORTED;
+	const struct bench_frame *from = frame_next(ctx, FRAME_LEN);
+
+	return from ? bpf_redirect_map(&generator_out, from->way, 0) : XDP_ABORTED;
 }
 
 static __always_inline struct udphdr *udp_of(struct xdp_md *ctx)
@@ -63,6 +73,14 @@ int sink(struct xdp_md *ctx)
 	if (count && udp_of(ctx))
 		++*count;
 	return XDP_DROP;
+}
+
+/* Back to where it came from: the least that anything on this path costs. */
+SEC("xdp")
+int bounce(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return XDP_TX;
 }
 
 /* The limit for DR: hash the flow, write the real's MAC, send. No VIP, no conn, no counter, no TTL. */
