@@ -117,7 +117,8 @@ Napi::Value SetMulticastMac(const Napi::CallbackInfo& info) {
 Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   uint32_t ifindex = AsU32(info[0], "ifindex");
-  // The netlink dump that libbpf filters says nothing of an absent interface, which reads as "none".
+  // The netlink dump that libbpf filters says nothing of an absent interface, which reads as
+  // "none".
   char name[IFNAMSIZ];
   if (!if_indextoname(ifindex, name)) {
     Throw(env, {ENODEV, "bpf_xdp_query", "interface", DescribeInterface(ifindex)});

@@ -102,9 +102,9 @@ describe('a packet socket', () => {
   })
   afterAll(() => netns.remove())
 
-  function open(link: string, onFrame: (frame: Buffer) => void): NativePacketSocket {
+  function open(link: string, onFrame: (frame: Buffer) => void, protocol = etherType): NativePacketSocket {
     const ifindex = netns.ifindex(link)
-    return keep(netns.enter(() => native().openPacketSocket(ifindex, etherType, onFrame)))
+    return keep(netns.enter(() => native().openPacketSocket(ifindex, protocol, onFrame)))
   }
   function frame(text: string): Buffer {
     const header = Buffer.from('ffffffffffff02000000000188b5', 'hex')
@@ -123,6 +123,21 @@ describe('a packet socket', () => {
     await settle()
     expect(heardByA.events).toHaveLength(1)
     expect(heardByB.events).toHaveLength(1)
+  })
+
+  it('of all protocols hears what the peer sends, and not what goes out', async () => {
+    const inbox = new Inbox()
+    const put = (heard: Buffer): void => {
+      if (heard.readUInt16BE(12) === etherType) inbox.put(heard)
+    }
+    const everything = 0x0003
+    open('va', put, everything)
+    const a = open('va', () => undefined)
+    const b = open('vb', () => undefined)
+    // By another socket: the kernel itself spares a socket its own frames.
+    a.send(frame('out'))
+    b.send(frame('in'))
+    expect(await inbox.until(1)).toEqual([frame('in')])
   })
 
   it('hears again after the link was down', async () => {

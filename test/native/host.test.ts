@@ -66,7 +66,8 @@ describe('withNetns', () => {
   it('names the path when there is no such namespace', () => {
     const missing = thrownBy(() => native().withNetns('/run/netns/vnat-absent', here))
     expect(missing).toMatchObject({ code: 'ENOENT', syscall: 'open', object: '/run/netns/vnat-absent' })
-    expect(thrownBy(() => native().withNetns('/proc/self/ns/mnt', here))).toMatchObject({ code: 'EINVAL', syscall: 'setns' })
+    const wrongKind = thrownBy(() => native().withNetns('/proc/self/ns/mnt', here))
+    expect(wrongKind).toMatchObject({ code: 'EINVAL', syscall: 'setns' })
   })
 })
 
@@ -111,7 +112,8 @@ describe('a lock file', () => {
     const lock = native().lockFile(path)
     expect(existsSync(path)).toBe(true)
     expect(statSync(path).mode & 0o777).toBe(0o600)
-    expect(thrownBy(() => native().lockFile(path))).toMatchObject({ code: 'EWOULDBLOCK', syscall: 'flock', object: path })
+    const held = thrownBy(() => native().lockFile(path))
+    expect(held).toMatchObject({ code: 'EWOULDBLOCK', syscall: 'flock', object: path })
     lock.close()
     lock.close()
     native().lockFile(path).close()

@@ -89,9 +89,9 @@ describe('a process', () => {
     const result = node(['--eval', `
       const native = require(${JSON.stringify(addon)})
       process.on('uncaughtException', (error) => { console.log(error.message); process.exit(3) })
-      const lo = native.interfaceIndex('va')
-      const socket = native.openPacketSocket(native.interfaceIndex('vb'), 0x88b5, () => { throw new Error('mine') })
-      native.openPacketSocket(lo, 0x88b5, () => undefined).send(Buffer.from('ffffffffffff02000000000188b5'.padEnd(120, '0'), 'hex'))
+      const open = (link, onFrame) => native.openPacketSocket(native.interfaceIndex(link), 0x88b5, onFrame)
+      open('vb', () => { throw new Error('mine') })
+      open('va', () => undefined).send(Buffer.from('ffffffffffff02000000000188b5'.padEnd(120, '0'), 'hex'))
     `])
     expect(result).toMatchObject({ status: 3, stdout: 'mine\n' })
   })

@@ -21,7 +21,10 @@ export function openTestObject(name: string): NativeObject {
   return native().openObject(readFileSync(path), name)
 }
 
-/** A network namespace of this process with a veth pair `va` and `vb`, both up. */
+/**
+ * A network namespace of this process with a veth pair `va` and `vb`, both up. Their indexes
+ * are such as the machine's own interfaces do not have: a call in the wrong namespace fails.
+ */
 export class VethNamespace {
   readonly name: string
   readonly path: string
@@ -30,7 +33,8 @@ export class VethNamespace {
     this.name = `vnat-${process.pid}-${suffix}`
     this.path = `/run/netns/${this.name}`
     run('ip', 'netns', 'add', this.name)
-    run('ip', '-n', this.name, 'link', 'add', 'va', 'type', 'veth', 'peer', 'name', 'vb')
+    const peer = ['peer', 'name', 'vb', 'index', '700002']
+    run('ip', '-n', this.name, 'link', 'add', 'va', 'index', '700001', 'type', 'veth', ...peer)
     for (const link of ['va', 'vb']) run('ip', '-n', this.name, 'link', 'set', link, 'up')
   }
 
