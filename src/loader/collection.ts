@@ -1,7 +1,7 @@
 import { camelCase } from '../btf/layout.js'
 import { VeerError } from '../errors.js'
 import type { MapDescriptor, MapsOf, ObjectDescriptor } from '../maps/descriptor.js'
-import type { AnyMap } from '../maps/map-of-maps.js'
+import type { HasRaw } from '../maps/map-of-maps.js'
 import type { NativeError, NativeMap, NativeObject } from '../native.js'
 import { native } from '../native.js'
 import type { CollectionSpec } from './collection-spec.js'
@@ -100,7 +100,7 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
 
   /** Gives up all handles. */
   close(): void {
-    for (const map of Object.values(this.maps as Record<string, AnyMap>)) map.close()
+    for (const map of Object.values(this.maps as Record<string, HasRaw>)) map.close()
     for (const program of Object.values<Program>(this.programs)) program.close()
   }
 
@@ -114,9 +114,9 @@ function mapValues<T, R>(record: Record<string, T>, change: (value: T) => R): Re
 }
 
 /** Replacements by the map's name in C, each checked against the declaration. */
-function replacementsOf(spec: CollectionSpec, given: object): Map<string, AnyMap> {
-  const byName = new Map(Object.entries(given) as [string, AnyMap][])
-  const result = new Map<string, AnyMap>()
+function replacementsOf(spec: CollectionSpec, given: object): Map<string, HasRaw> {
+  const byName = new Map(Object.entries(given) as [string, HasRaw][])
+  const result = new Map<string, HasRaw>()
   for (const map of spec.maps.values()) {
     const live = byName.get(camelCase(map.name))
     if (live === undefined) continue
@@ -139,7 +139,7 @@ function expected(map: MapSpec) {
   return { name, type, keySize, valueSize, flags, maxEntries: map.maxEntries || undefined }
 }
 
-function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<string, AnyMap>): void {
+function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<string, HasRaw>): void {
   for (const map of spec.maps.values()) {
     const live = replacements.get(map.name)
     if (live !== undefined) object.reuseMap(map.name, live.raw.native)
@@ -149,7 +149,7 @@ function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<s
   if (constants !== undefined) object.setMapInitialValue('.rodata', constants)
 }
 
-function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): AnyMap {
+function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): HasRaw {
   const difference = liveMapDifference(expected(map), handle.info())
   if (difference === undefined) return descriptor.open(handle)
   handle.close()

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { VeerError } from '../errors.js'
 import type { MapDescriptor, MapsOf, ObjectDescriptor } from '../maps/descriptor.js'
-import type { AnyMap } from '../maps/map-of-maps.js'
+import type { HasRaw } from '../maps/map-of-maps.js'
 import { native } from '../native.js'
 import { liveMapDifference } from './compare.js'
 import { Link } from './link.js'
@@ -50,7 +50,7 @@ export class PinDirectory {
     try {
       for (const [key, { name }] of Object.entries(descriptor.maps)) {
         if (this.has('maps', name)) continue
-        this.pin('maps', name, (maps as Record<string, AnyMap>)[key]!.raw)
+        this.pin('maps', name, (maps as Record<string, HasRaw>)[key]!.raw)
         done.push(name)
       }
     } catch (error) {
@@ -65,7 +65,7 @@ export class PinDirectory {
    * @throws VeerError `LB_ERR_PIN_MISSING` or `LB_ERR_MAP_INCOMPATIBLE`; nothing stays open then.
    */
   openMaps<D extends ObjectDescriptor>(descriptor: D): MapsOf<D> {
-    const opened: [string, AnyMap][] = []
+    const opened: [string, HasRaw][] = []
     try {
       for (const [name, map] of Object.entries(descriptor.maps)) opened.push([name, this.openMap(map)])
     } catch (error) {
@@ -76,7 +76,7 @@ export class PinDirectory {
   }
 
   /** One pinned map, checked as in {@link openMaps}; its size may be any. */
-  openMap<M extends AnyMap>(descriptor: MapDescriptor<M>): M {
+  openMap<M extends HasRaw>(descriptor: MapDescriptor<M>): M {
     const { name, type, flags, key, value } = descriptor
     const handle = native().openPinnedMap(this.existing('maps', name))
     const difference = liveMapDifference({ name, type, flags, keySize: key.size, valueSize: value.size }, handle.info())

@@ -6,14 +6,14 @@ import { struct } from '../btf/layout.js'
 import type { NativeMap } from '../native.js'
 import { BpfMap } from './bpf-map.js'
 import type { Codec } from './codec.js'
-import type { AnyMap } from './map-of-maps.js'
+import type { HasRaw } from './map-of-maps.js'
 import { MapOfMaps } from './map-of-maps.js'
 import { MapType } from './map-type.js'
 import { PerCpuMap } from './per-cpu-map.js'
 import { RingBuffer } from './ring-buffer.js'
 
 /** One map: its name and types, and how to put the typed class around a handle. */
-export interface MapDescriptor<M extends AnyMap = AnyMap> {
+export interface MapDescriptor<M extends HasRaw = HasRaw> {
   /** The map's name in the object. */
   name: string
   /** `enum bpf_map_type`. */
@@ -59,7 +59,7 @@ export function perCpuMap<K, V>(base: Base, key: Codec<K>, value: Codec<V>): Map
 }
 
 /** A map of maps. */
-export function mapOfMaps<K, M extends AnyMap>(
+export function mapOfMaps<K, M extends HasRaw>(
   base: Base,
   key: Codec<K>,
   value: Codec<number>,

@@ -8,7 +8,7 @@ import type { RawMap } from './raw-map.js'
 import { TypedMap } from './typed-map.js'
 
 /** Any typed map. */
-export interface AnyMap extends Disposable {
+export interface HasRaw extends Disposable {
   readonly raw: RawMap
   close(): void
 }
@@ -17,7 +17,7 @@ export interface AnyMap extends Disposable {
  * A map whose values are maps. Programs that hold an inner map of before keep it until they return; the kernel waits
  * for them (an RCU grace period, milliseconds) in every update and delete, which is what {@link setMany} saves.
  */
-export class MapOfMaps<K, M extends AnyMap> extends TypedMap<K> {
+export class MapOfMaps<K, M extends HasRaw> extends TypedMap<K> {
   readonly inner: MapDescriptor<M>
 
   constructor(handle: NativeMap, keyCodec: Codec<K>, inner: MapDescriptor<M>) {
@@ -51,13 +51,13 @@ export class MapOfMaps<K, M extends AnyMap> extends TypedMap<K> {
   }
 
   /** Puts `map` under `key`, in place of what was there. Costs an RCU grace period. */
-  set(key: K, map: AnyMap): this {
+  set(key: K, map: HasRaw): this {
     this.raw.set(this.keyCodec.encode(key), u32Codec.encode(map.raw.native.fd))
     return this
   }
 
   /** As many {@link set} for the price of one where the kernel has the batch operation. */
-  setMany(entries: Iterable<readonly [K, AnyMap]>): void {
+  setMany(entries: Iterable<readonly [K, HasRaw]>): void {
     const list = [...entries]
     const keys = Buffer.alloc(list.length * this.keyCodec.size)
     const values = Buffer.alloc(list.length * 4)

@@ -48,7 +48,9 @@ describe('loading', () => {
     const load = Collection.load(parseTestObject('loader_maps'), loaderMaps, { mapReplacements: { points } })
     await expect(load).rejects.toMatchObject({
       code: 'LB_ERR_MAP_INCOMPATIBLE',
-      message: `cannot use the live map points (id ${points.id}) as points of loader_maps: it holds 3 elements, expected 5000`,
+      message:
+        `cannot use the live map points (id ${points.id}) as points of loader_maps: ` +
+        'it holds 3 elements, expected 5000',
     })
   })
 
@@ -59,10 +61,13 @@ describe('loading', () => {
     expect(verbose.programLog('note')).toContain('processed')
   })
 
-  it('fails as a VeerError when the kernel cannot make a map', async () => {
+  it('names the map that the kernel does not make', async () => {
     const spec = parseTestObject('loader_maps')
     spec.map('points').maxEntries = 0xffff_ffff
-    await expect(Collection.load(spec, loaderMaps)).rejects.toMatchObject({ name: 'VeerError' })
+    await expect(Collection.load(spec, loaderMaps)).rejects.toMatchObject({
+      code: 'LB_ERR_OBJECT_LOAD',
+      message: 'cannot load loader_maps: the kernel does not make the map points (hash, 4294967295 elements): E2BIG',
+    })
   })
 
   it('knows the dataplane by its generated descriptor', async () => {
@@ -94,7 +99,8 @@ describe('a refused program', () => {
 describe('examples/loader.ts', () => {
   it('prints what it counted', () => {
     const root = fileURLToPath(new URL('../../', import.meta.url))
-    const output = execFileSync(process.execPath, ['--import', 'tsx', 'examples/loader.ts'], { cwd: root, encoding: 'utf8' })
+    const command = ['--import', 'tsx', 'examples/loader.ts']
+    const output = execFileSync(process.execPath, command, { cwd: root, encoding: 'utf8' })
     expect(output.trim().split('\n')).toEqual([
       '64 bytes: pass',
       '999 bytes: pass',

@@ -42,8 +42,9 @@ describe('attaching XDP', () => {
     const ifindex = network.ifindex(name)
     const { link, mode: got } = network.enter(() => attachXdp(shared.programs.note, { ifindex, mode }))
     expect(got).toBe(expected)
-    expect(network.enter(() => native().queryXdp(ifindex))).toEqual({ programId: shared.programs.note.id, mode: expected })
-    expect(link.info()).toMatchObject({ programId: shared.programs.note.id, ifindex })
+    const programId = shared.programs.note.id
+    expect(network.enter(() => native().queryXdp(ifindex))).toEqual({ programId, mode: expected })
+    expect(link.info()).toMatchObject({ programId, ifindex })
     link.close()
     expect(network.enter(() => native().queryXdp(ifindex)).programId).toBe(0)
   })
@@ -53,7 +54,8 @@ describe('attaching XDP', () => {
     const { link } = network.enter(() => attachXdp(shared.programs.note, { ifindex }))
     link.update(shared.programs.dropAll)
     expect(network.enter(() => native().queryXdp(ifindex)).programId).toBe(shared.programs.dropAll.id)
-    expect(() => link.update(shared.programs.note, shared.programs.note)).toThrow(expect.objectContaining({ code: 'EPERM' }))
+    const { note } = shared.programs
+    expect(() => link.update(note, note)).toThrow(expect.objectContaining({ code: 'EPERM' }))
     link.close()
   })
 
@@ -106,7 +108,8 @@ describe('attaching by TCX', () => {
   })
 
   it('says that there is no such interface', () => {
-    const attach = () => network.enter(() => attachTcx(shared.programs.constants, { ifindex: 9999, direction: 'ingress' }))
+    const options = { ifindex: 9999, direction: 'ingress' } as const
+    const attach = () => network.enter(() => attachTcx(shared.programs.constants, options))
     expect(attach).toThrow(expect.objectContaining({ code: 'LB_ERR_INTERFACE_MISSING' }))
   })
 })
