@@ -1,5 +1,5 @@
 import type { BtfMember, BtfReference, BtfType } from './btf.js'
-import type { ByteReader } from './elf.js'
+import { ByteReader } from './elf.js'
 
 const MAGIC = 0xeb9f
 const REFERENCES: Readonly<Record<number, BtfReference['kind']>> = {

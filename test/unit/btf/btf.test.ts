@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Btf } from '../../../src/btf/btf.js'
-import { be16, bytes, isPadding, camelCase, layoutDifference, layoutOf, struct, text, u16, u32, u8 } from '../../../src/btf/layout.js'
+import { be16, bytes, struct, text, u16, u32, u8 } from '../../../src/btf/layout.js'
+import { camelCase, isPadding, layoutDifference, layoutOf } from '../../../src/btf/layout.js'
 import { mapDefinitions } from '../../../src/btf/map-definition.js'
 import { BtfBuilder } from '../../support/btf-builder.js'
 
@@ -56,7 +57,12 @@ describe.each([true, false])('BTF (little endian: %s)', (little) => {
     const nameId = b.add('array', 3, { extra: [char, short, 16] })
     const macId = b.add('array', 3, { extra: [byte, short, 6] })
     const constId = b.add('const', 10, { type: be16Id })
-    const list = [[b.name('id'), u16Id, 0], [b.name('port'), constId, 16], [b.name('name'), nameId, 32], [b.name('mac'), macId, 160]]
+    const list = [
+      [b.name('id'), u16Id, 0],
+      [b.name('port'), constId, 16],
+      [b.name('name'), nameId, 32],
+      [b.name('mac'), macId, 160],
+    ]
     const id = b.add('struct lb_x', 4, { size: 26, list })
     expect(layoutOf(Btf.parse(b.build(), little), id)).toEqual(
       struct('lb_x', 26, { id: [0, u16], port: [2, be16], name: [4, text(16)], mac: [20, bytes(6)] }),
@@ -91,7 +97,8 @@ describe('map declarations', () => {
     const int = b.int('unsigned int', 4, false)
     const uint = (n: number) => b.add('ptr', 2, { type: b.add('array', 3, { extra: [int, int, n] }) })
     const key = b.add('ptr', 2, { type: int })
-    const members = [['type', uint(1)], ['max_entries', uint(99)], ['map_flags', uint(128)], ['key', key], ['value', key]] as const
+    const sizes = [['type', uint(1)], ['max_entries', uint(99)], ['map_flags', uint(128)]] as const
+    const members = [...sizes, ['key', key], ['value', key]] as const
     const map = b.add('struct', 4, { size: 40, list: members.map(([name, type], i) => [b.name(name), type, i * 64]) })
     const variable = b.add('var m', 14, { type: map, extra: [1] })
     b.add('datasec .maps', 15, { list: [[variable, 0, 40]] })
@@ -106,7 +113,13 @@ describe('names', () => {
     expect(camelCase(c)).toBe(ts)
   })
 
-  it.each([['pad', true], ['pad2', true], ['__pad', true], ['padding_of_x', false], ['paddle', false]])('%s is padding: %s', (name, is) => {
+  it.each([
+    ['pad', true],
+    ['pad2', true],
+    ['__pad', true],
+    ['padding_of_x', false],
+    ['paddle', false],
+  ])('%s is padding: %s', (name, is) => {
     expect(isPadding(name)).toBe(is)
   })
 })

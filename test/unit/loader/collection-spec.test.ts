@@ -24,7 +24,8 @@ describe('a spec', () => {
   it('knows maps with types and sizes, before any of them exists', () => {
     const spec = parse()
     expect([...spec.maps.keys()].sort()).toEqual(['cells', 'events', 'hits', 'points', 'ports_out', 'recent', 'tables'])
-    expect(spec.map('points').definition).toMatchObject({ type: MapType.hash, keySize: 8, valueSize: 8, maxEntries: 5000 })
+    const points = { type: MapType.hash, keySize: 8, valueSize: 8, maxEntries: 5000 }
+    expect(spec.map('points').definition).toMatchObject(points)
     expect(spec.map('tables').definition.inner).toMatchObject({ type: MapType.array, maxEntries: 1, flags: 0x1000 })
   })
 

@@ -143,7 +143,8 @@ describe('a codec', () => {
 
   it('leaves padding out, and writes it as zero', () => {
     const codec = new Codec(struct('padded', 8, { a: [0, u8], pad: [1, bytes(3)], b: [4, u16], pad2: [6, bytes(2)] }))
-    expect(codec.encode({ a: 1, b: 2 })).toEqual(Buffer.concat([Buffer.of(1, 0, 0, 0), new Codec(u16).encode(2), Buffer.alloc(2)]))
+    const written = Buffer.concat([Buffer.of(1, 0, 0, 0), new Codec(u16).encode(2), Buffer.alloc(2)])
+    expect(codec.encode({ a: 1, b: 2 })).toEqual(written)
     expect(codec.decode(Buffer.alloc(8, 0xff))).toEqual({ a: 255, b: 65535 })
   })
 
