@@ -14,7 +14,8 @@ import { connKey } from './oracle.js'
 import type { Conn, ConnStateName, Counters, Protocol, Service, Table, VerdictName, XdpAction } from './oracle.js'
 
 const OBJECT = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
-const CONNS = 4096
+/** Most of a load is the kernel clearing memory, and each test loads anew. */
+const SIZES = { conns: 4096, dests: 8192, dest_stats: 8192, svc_stats: 256, cursors: 256, rings: 256 }
 /** Any device will do behind an entry of tx_ports: a test run sends nothing. */
 const LOOPBACK = 1
 const ACTIONS: readonly XdpAction[] = ['aborted', 'drop', 'pass', 'tx', 'redirect']
@@ -141,7 +142,7 @@ export class LbFixture implements Disposable {
   /** Loads the object anew and writes `table` to its maps. */
   static async open(table: Table): Promise<LbFixture> {
     const spec = CollectionSpec.parse(readFileSync(OBJECT), 'xdp_lb')
-    spec.map('conns').maxEntries = CONNS
+    for (const [map, entries] of Object.entries(SIZES)) spec.map(map).maxEntries = entries
     const fixture = new LbFixture(await Collection.load(spec, abi.xdpLb))
     fixture.#write(table)
     return fixture
