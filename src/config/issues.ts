@@ -58,7 +58,8 @@ function branchFaults(
   found: unknown,
   keysAt: (path: Path) => string[],
 ): Fault[] {
-  const refuses = (code: string) => (issues: Issue[]) => issues.some((inner) => inner.code === code && !inner.path.length)
+  const refuses = (code: string) => (issues: Issue[]) =>
+    issues.some((inner) => inner.code === code && inner.path.length === 0)
   const ofType = issue.errors.filter((issues) => !refuses('invalid_type')(issues))
   const meant = ofType.find((issues) => !refuses('invalid_value')(issues)) ?? ofType[0]
   if (meant !== undefined) return meant.flatMap((inner) => faultsOf(inner, path, found, keysAt))
@@ -84,7 +85,7 @@ function describe(issue: Issue, found: unknown): Omit<Fault, 'path'> {
       if (issue.values.length === 1) return bad(`expected ${String(issue.values[0])}, found ${show(found)}`)
       return bad(`${show(found)} is not one of ${issue.values.map(String).join(', ')}`)
     case 'invalid_union':
-      return bad(`${show(found)} is not one of ${'options' in issue ? String(issue.options).replaceAll(',', ', ') : ''}`)
+      return bad(`${show(found)} is not one of ${String('options' in issue ? issue.options : '').replaceAll(',', ', ')}`)
     case 'too_small':
       return bad(bound(issue.origin, 'at least', issue.minimum, found))
     case 'too_big':

@@ -83,7 +83,11 @@ function namesOnce(services: readonly Settled[]): Fault[] {
     services,
     ({ name }) => name,
     ({ name }, index, first) =>
-      fault(['services', index, 'name'], 'duplicate_name', `\`${name ?? ''}\` is the name of services[${first}] already`),
+      fault(
+        ['services', index, 'name'],
+        'duplicate_name',
+        `\`${name ?? ''}\` is the name of services[${first}] already`,
+      ),
   )
 }
 

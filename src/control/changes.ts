@@ -180,7 +180,7 @@ function vipChanges({ vips, removeVips, services, removeServices }: Reconciliati
 /** A VIP that is up or down otherwise than its services, which nobody changed, say. */
 function upChanges(vips: readonly VipStep[], services: readonly ServiceStep[]): Change[] {
   return vips.flatMap(({ address, value, live }) => {
-    const changed = services.some(({ target, ring }) => target.config.vip === address && ring !== undefined)
+    const changed = services.some(({ target, ringChanged }) => target.config.vip === address && ringChanged)
     if (live === undefined || changed) return []
     return change(`vips.${address}.up`, live.value.up === 1, value.up === 1)
   })

@@ -81,10 +81,10 @@ export class Director {
 
   /** Makes the live state equal to the configuration; on failure the old state goes on serving. */
   apply(config: Config): Promise<Plan> {
-    return this.#locked(() => {
+    return this.#locked(async () => {
       using instance = Instance.open(this.#options)
       this.#checkNamespace(instance)
-      return this.#apply(instance, config, (links) => {
+      return await this.#apply(instance, config, (links) => {
         for (const [ifindex, link] of links) instance.pins.pin('links', linkPinName(ifindex), link)
       })
     })
@@ -106,10 +106,10 @@ export class Director {
 
   /** Replaces a program of another version over the same maps. Returns whether there was one. */
   upgrade(): Promise<boolean> {
-    return this.#locked(() => {
+    return this.#locked(async () => {
       using instance = Instance.open(this.#options)
       this.#checkNamespace(instance)
-      return instance.upgrade(this.#options.namespace.inode())
+      return await instance.upgrade(this.#options.namespace.inode())
     })
   }
 

@@ -1,6 +1,7 @@
 /** How much of each ring a reconciliation moves. */
 import { readRing, ringSlots } from '../dataplane/ring-store.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
+import type { Service } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import type { Reconciliation, ServiceStep } from './reconcile.js'
 
@@ -8,46 +9,64 @@ export interface Disruption {
   service: string
   /** Slots that lead to another real than before: the share of new flows that go elsewhere. */
   slotsMoved: number
-  /** Slots of the new ring. */
+  /** Slots of the ring; of the larger one when its size changes. */
   slots: number
 }
 
 /** Of the services whose ring is written anew and that had one before. */
 export function disruptionOf(maps: LbMaps, plan: Reconciliation): Disruption[] {
   return plan.services.flatMap((step) => {
-    const { live, ring, value, target } = step
-    if (live === undefined || live.value.ringSize === 0 || ring === undefined) return []
-    const packed = readRing(maps, live.value.ring)
-    const before = packed === undefined ? new Uint32Array(0) : ringSlots(packed, live.value.ringSize)
-    const slotsMoved = movedSlots(before, ringSlots(ring.packed, value.ringSize), sameRealOf(step, plan))
-    return [{ service: target.config.name, slotsMoved, slots: value.ringSize }]
+    const { live, ringChanged, ring, value, target } = step
+    if (live === undefined || live.value.ringSize === 0 || !ringChanged) return []
+    const before = readSlots(maps, live.value)
+    const after = ring === undefined ? new Uint32Array(0) : ringSlots(ring.packed, value.ringSize)
+    const names = namesOf(step, plan)
+    const count = CYCLES.has(target.config.scheduler.name) ? movedShares : movedSlots
+    return [{ service: target.config.name, ...count(name(before, names), name(after, names)) }]
   })
 }
 
-/**
- * Slots whose destination differs. Rings of different size are laid over each other in proportion, which is how mh
- * maps a flow to a slot.
- */
-export function movedSlots(
-  before: Uint32Array,
-  after: Uint32Array,
-  sameReal: (before: number | undefined, after: number) => boolean,
-): number {
-  let moved = 0
-  for (let slot = 0; slot < after.length; slot++) {
-    const old = before[Math.floor((slot * before.length) / after.length)]
-    if (!sameReal(old, after[slot] as number)) moved++
-  }
-  return moved
+/** Schedulers that walk their ring: which slot is where does not matter, how many each real has does. */
+const CYCLES: ReadonlySet<string> = new Set(['rr', 'wrr'])
+
+type Names = readonly (string | undefined)[]
+
+function readSlots(maps: LbMaps, service: Service): Uint32Array {
+  const packed = readRing(maps, service.ring)
+  return packed === undefined ? new Uint32Array(0) : ringSlots(packed, service.ringSize)
 }
 
-/** Ids before and after name the same real; a service that moved to another port has new ids for the same reals. */
-function sameRealOf({ live }: ServiceStep, plan: Reconciliation): (before: number | undefined, after: number) => boolean {
-  const addressOf = new Map(live?.destinations.map(({ id, address }) => [id, address]))
+function name(slots: Uint32Array, names: ReadonlyMap<number, string>): Names {
+  return Array.from(slots, (id) => names.get(id))
+}
+
+/**
+ * Slots whose real differs. A ring of another size is laid over the old one in proportion, which is how mh maps a
+ * flow to a slot.
+ */
+export function movedSlots(before: Names, after: Names): Omit<Disruption, 'service'> {
+  const slots = Math.max(before.length, after.length)
+  const at = (ring: Names, slot: number): string | undefined => ring[Math.floor((slot * ring.length) / slots)]
+  let slotsMoved = 0
+  for (let slot = 0; slot < slots; slot++) if (at(before, slot) !== at(after, slot)) slotsMoved++
+  return { slotsMoved, slots }
+}
+
+/** Slots that a real has gained or lost, whichever is more. */
+export function movedShares(before: Names, after: Names): Omit<Disruption, 'service'> {
+  const balance = new Map<string | undefined, number>()
+  for (const real of after) balance.set(real, (balance.get(real) ?? 0) + 1)
+  for (const real of before) balance.set(real, (balance.get(real) ?? 0) - 1)
+  const gained = [...balance.values()].reduce((sum, each) => sum + Math.max(each, 0), 0)
+  const lost = [...balance.values()].reduce((sum, each) => sum + Math.max(-each, 0), 0)
+  return { slotsMoved: Math.max(gained, lost), slots: Math.max(before.length, after.length) }
+}
+
+/** Reals by destination id, old and new: a service that moved to another port has new ids for the same reals. */
+function namesOf({ live }: ServiceStep, plan: Reconciliation): Map<number, string> {
   const written = plan.writeDests.filter(([, value]) => value.service === live?.value.id)
-  const newAddressOf = new Map([
-    ...addressOf,
+  return new Map([
+    ...(live?.destinations.map(({ id, address }) => [id, address] as const) ?? []),
     ...written.map(([id, value]) => [id, addressFromWords(value.addr)] as const),
   ])
-  return (before, after) => before !== undefined && addressOf.get(before) === newAddressOf.get(after)
 }

@@ -25,7 +25,9 @@ export interface ServiceStep {
   live: LiveService | undefined
   key: Omit<ServiceKey, 'era'>
   value: Service
-  /** The ring to be written; undefined when the one in the kernel stays. */
+  /** The service gets another ring than it has, or none. */
+  ringChanged: boolean
+  /** The ring to be written, if any. */
   ring: { index: number; packed: Buffer } | undefined
   /** The ring in the kernel is not what was written there. */
   ringEdited: boolean
@@ -191,6 +193,7 @@ class ServiceBuilder {
       live,
       key,
       value: { ...base, ...(ring === undefined && live !== undefined ? ringOf(live.value) : ring?.fields) },
+      ringChanged: ring !== undefined,
       ring: ring?.write,
       ringEdited: live !== undefined && !intact,
     }

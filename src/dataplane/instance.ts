@@ -10,7 +10,7 @@ import type { Link } from '../loader/link.js'
 import { PinDirectory } from '../loader/pin.js'
 import type { Program } from '../loader/program.js'
 import { Limit, xdpLb } from '../maps/generated.js'
-import type { AnyMap } from '../maps/map-of-maps.js'
+import type { HasRaw } from '../maps/map-of-maps.js'
 import type { LbMaps } from './lb-maps.js'
 
 const OBJECT_PATH = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
@@ -160,5 +160,5 @@ function checkVersion({ name }: InstanceLocation, pins: PinDirectory): void {
 }
 
 function closeMaps(maps: LbMaps): void {
-  for (const map of Object.values<AnyMap>(maps)) map.raw.close()
+  for (const map of Object.values<HasRaw>(maps)) map.raw.close()
 }

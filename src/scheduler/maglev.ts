@@ -11,8 +11,8 @@ const FREE = -1 // the ring is signed while it is filled: V8 keeps 32-bit signed
  * `offset + i * skip` modulo the table's prime size, and they take turns.
  *
  * Two things differ from the paper. A turn is one look, whether the slot is free or not, until a destination has its
- * share of the slots, rounded up; so a slot goes to who prefers it most and not to who happens to be first, which halves
- * the flows that move without need: 1/N + 1 % holds for a hundred reals in 16,381 slots, where the paper's turns miss it.
+ * share of the slots, rounded up; so a slot goes to who prefers it most and not to who happens to be first. That halves
+ * the flows that move without need: 1/N + 1 % holds for a hundred reals in 16,381 slots, which the paper's turns miss.
  * And a weight is the frequency of the turns, which spreads them, where IPVS gives them in a row (ip_vs_mh.c).
  *
  * @param usable - canonical order, weights above 0, at least one
