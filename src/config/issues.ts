@@ -85,7 +85,7 @@ function describe(issue: Issue, found: unknown): Omit<Fault, 'path'> {
       if (issue.values.length === 1) return bad(`expected ${String(issue.values[0])}, found ${show(found)}`)
       return bad(`${show(found)} is not one of ${issue.values.map(String).join(', ')}`)
     case 'invalid_union':
-      return bad(`${show(found)} is not one of ${String('options' in issue ? issue.options : '').replaceAll(',', ', ')}`)
+      return bad(`${show(found)} is not one of ${'options' in issue ? String(issue.options).replace(/,/g, ', ') : ''}`)
     case 'too_small':
       return bad(bound(issue.origin, 'at least', issue.minimum, found))
     case 'too_big':
