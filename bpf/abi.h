@@ -13,8 +13,8 @@
 
 #include <linux/types.h>
 
-#define LB_NAME_LEN 64		/* service name, NUL included */
-#define LB_IFNAME_LEN 16	/* IFNAMSIZ */
+#define LB_NAME_LEN   64 /* service name, NUL included */
+#define LB_IFNAME_LEN 16 /* IFNAMSIZ */
 
 /* An enum, so that the numbers reach BTF and user space reads them from there. */
 enum lb_limit {
@@ -26,8 +26,8 @@ enum lb_limit {
 	LB_MAX_INTERFACES = 64,
 	/* A changed ring is written to a free place before the service is pointed at it. */
 	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
-	LB_RING_CHUNK = 64,	/* slots in one value of an inner ring map */
-	LB_RING_MAX = 131072,	/* slots in one ring */
+	LB_RING_CHUNK = 64,   /* slots in one value of an inner ring map */
+	LB_RING_MAX = 131072, /* slots in one ring */
 	LB_DEFAULT_CONNS = 1048576,
 	LB_MAX_VERDICTS = 128,
 };
@@ -40,9 +40,9 @@ struct lb_addr {
 /* ---- virtual services ------------------------------------------------- */
 
 enum lb_vip_flag {
-	LB_VIP_F_ANNOUNCE = 1 << 0,	/* the dataplane answers ARP and ND */
-	LB_VIP_F_BIND = 1 << 1,		/* the host answers: the address belongs on an interface of it */
-	LB_VIP_F_BOUND = 1 << 2,	/* and it was we who put it there */
+	LB_VIP_F_ANNOUNCE = 1 << 0, /* the dataplane answers ARP and ND */
+	LB_VIP_F_BIND = 1 << 1,  /* the host answers: the address belongs on an interface of it */
+	LB_VIP_F_BOUND = 1 << 2, /* and it was we who put it there */
 };
 
 /* What to do with an ICMP echo request to a VIP. */
@@ -55,17 +55,17 @@ enum lb_echo {
 
 /* vip_ids: struct lb_addr -> struct lb_vip_id. Never changed in place: what may change is in vips. */
 struct lb_vip_id {
-	__u16 id;		/* index into vips, part of the keys of services and conns */
-	__u8 family;		/* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
+	__u16 id;    /* index into vips, part of the keys of services and conns */
+	__u8 family; /* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
 	__u8 pad;
 };
 
 /* vips[id]. Read by ARP, ND and echo only. */
 struct lb_vip {
 	struct lb_addr addr;
-	__u8 flags;		/* LB_VIP_F_* */
-	__u8 echo;		/* enum lb_echo */
-	__u8 up;		/* 1 while any service of the VIP has a usable destination */
+	__u8 flags; /* LB_VIP_F_* */
+	__u8 echo;  /* enum lb_echo */
+	__u8 up;    /* 1 while any service of the VIP has a usable destination */
 	__u8 pad[5];
 };
 
@@ -82,8 +82,8 @@ enum lb_forward {
 };
 
 enum lb_service_flag {
-	LB_SVC_F_SLOPPY = 1 << 0,	/* TCP without SYN may make a conn */
-	LB_SVC_F_PORTS = 1 << 1,	/* mh, sh: the client port is part of the hash */
+	LB_SVC_F_SLOPPY = 1 << 0, /* TCP without SYN may make a conn */
+	LB_SVC_F_PORTS = 1 << 1,  /* mh, sh: the client port is part of the hash */
 };
 
 /*
@@ -94,33 +94,33 @@ enum lb_service_flag {
  * are never touched.)
  */
 struct lb_service_key {
-	__u16 vip;		/* struct lb_vip_id.id */
+	__u16 vip; /* struct lb_vip_id.id */
 	__be16 port;
-	__u8 protocol;		/* IPPROTO_TCP or IPPROTO_UDP */
-	__u8 era;		/* 0 or 1 */
+	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
+	__u8 era;      /* 0 or 1 */
 	__u8 pad[2];
 };
 
 /* services: struct lb_service_key -> struct lb_service. Only a new flow reads it. */
 struct lb_service {
-	__u32 id;		/* index into svc_stats and cursors */
-	__u32 ring;		/* index into rings */
-	__u32 ring_size;	/* slots; 0: no usable destination */
-	__u8 scheduler;		/* enum lb_scheduler */
-	__u8 forward;		/* enum lb_forward */
-	__u16 flags;		/* LB_SVC_F_* */
+	__u32 id;        /* index into svc_stats and cursors */
+	__u32 ring;      /* index into rings */
+	__u32 ring_size; /* slots; 0: no usable destination */
+	__u8 scheduler;  /* enum lb_scheduler */
+	__u8 forward;    /* enum lb_forward */
+	__u16 flags;     /* LB_SVC_F_* */
 	/* the rest is for user space */
-	__u64 ring_digest;	/* over the slots as (address, port): equal on all directors */
-	__u32 ring_crc;		/* CRC-32 of the slots as stored: shows edits behind our back */
-	__u32 table_size;	/* mh: the configured number of slots */
+	__u64 ring_digest; /* over the slots as (address, port): equal on all directors */
+	__u32 ring_crc;    /* CRC-32 of the slots as stored: shows edits behind our back */
+	__u32 table_size;  /* mh: the configured number of slots */
 	char name[LB_NAME_LEN];
 };
 
 /* ---- destinations ----------------------------------------------------- */
 
 enum lb_dest_flag {
-	LB_DEST_F_LIVE = 1 << 0,	/* in the configuration */
-	LB_DEST_F_NEIGHBOUR = 1 << 1,	/* mac is known */
+	LB_DEST_F_LIVE = 1 << 0,      /* in the configuration */
+	LB_DEST_F_NEIGHBOUR = 1 << 1, /* mac is known */
 };
 
 /*
@@ -131,16 +131,16 @@ enum lb_dest_flag {
  */
 struct lb_dest {
 	struct lb_addr addr;
-	__u8 mac[6];		/* the real's */
-	__u8 src_mac[6];	/* of the interface it is reached by */
-	__u32 ifindex;		/* of that interface */
-	__u32 service;		/* struct lb_service.id */
+	__u8 mac[6];     /* the real's */
+	__u8 src_mac[6]; /* of the interface it is reached by */
+	__u32 ifindex;   /* of that interface */
+	__u32 service;   /* struct lb_service.id */
 	__u32 generation;
 	__be16 port;
-	__u16 flags;		/* LB_DEST_F_* */
+	__u16 flags; /* LB_DEST_F_* */
 	/* the rest is for user space */
-	__u16 weight;		/* as configured */
-	__u16 effective_weight;	/* what the ring was built with */
+	__u16 weight;           /* as configured */
+	__u16 effective_weight; /* what the ring was built with */
 	__u8 pad[16];
 };
 
@@ -153,7 +153,7 @@ struct lb_ring_chunk {
 
 struct lb_conn_key {
 	struct lb_addr client;
-	__u16 vip;		/* struct lb_vip_id.id */
+	__u16 vip; /* struct lb_vip_id.id */
 	__u8 protocol;
 	__u8 pad;
 	__be16 client_port;
@@ -182,10 +182,10 @@ enum lb_conn_state {
  * the kernel's 48-byte element header fill two cache lines exactly.
  */
 struct lb_conn {
-	__u64 expires;		/* CLOCK_MONOTONIC_COARSE, ns; past it the conn is dead */
-	__u32 dest;		/* index into dests */
-	__u32 generation;	/* of that destination when the conn was made */
-	__u8 state;		/* enum lb_conn_state */
+	__u64 expires;    /* CLOCK_MONOTONIC_COARSE, ns; past it the conn is dead */
+	__u32 dest;       /* index into dests */
+	__u32 generation; /* of that destination when the conn was made */
+	__u8 state;       /* enum lb_conn_state */
 	__u8 pad[39];
 };
 
@@ -199,15 +199,15 @@ enum lb_xdp_mode {
 /* interfaces: ifindex -> struct lb_interface */
 struct lb_interface {
 	__u8 mac[6];
-	__u8 mode;		/* enum lb_xdp_mode */
+	__u8 mode; /* enum lb_xdp_mode */
 	__u8 pad;
 	char name[LB_IFNAME_LEN];
 };
 
 /* settings[0]: what may change without loading the program again. */
 struct lb_settings {
-	__u64 timeout_ns[LB_CONN_STATES];	/* by enum lb_conn_state */
-	__u32 era;				/* of the services in force, see lb_service_key */
+	__u64 timeout_ns[LB_CONN_STATES]; /* by enum lb_conn_state */
+	__u32 era;                        /* of the services in force, see lb_service_key */
 	__u32 pad;
 };
 
@@ -215,8 +215,8 @@ struct lb_settings {
 struct lb_meta {
 	__u32 abi_version;
 	__u32 pad;
-	__u64 netns;		/* inode of the network namespace attached in */
-	char object_digest[64];	/* SHA-256 of the object, hex, not terminated */
+	__u64 netns;            /* inode of the network namespace attached in */
+	char object_digest[64]; /* SHA-256 of the object, hex, not terminated */
 };
 
 /* Per-CPU. in_*: from clients, counted by the IP packet's length. */
@@ -235,32 +235,32 @@ struct lb_counters {
  */
 enum lb_verdict {
 	/* 0..15: to a real */
-	LB_FORWARD_KNOWN = 0,		/* its conn decided */
-	LB_FORWARD_NEW = 1,		/* scheduled, conn made */
-	LB_FORWARD_STATELESS = 2,	/* scheduled, no room for a conn */
+	LB_FORWARD_KNOWN = 0,     /* its conn decided */
+	LB_FORWARD_NEW = 1,       /* scheduled, conn made */
+	LB_FORWARD_STATELESS = 2, /* scheduled, no room for a conn */
 	/* 16..31: answered from here */
 	LB_REPLY_ARP = 16,
 	LB_REPLY_ND = 17,
 	LB_REPLY_ECHO = 18,
 	/* 32..63: to the host's own stack, untouched */
-	LB_PASS_NOT_IP = 32,		/* neither IP nor an ARP question about a VIP */
+	LB_PASS_NOT_IP = 32, /* neither IP nor an ARP question about a VIP */
 	LB_PASS_NOT_VIP = 33,
-	LB_PASS_OTHER_HOST = 34,	/* for a VIP, but the frame is not addressed to us */
-	LB_PASS_PROTOCOL = 35,		/* for a VIP: a protocol that we do not forward */
-	LB_PASS_UNMATCHED = 36,		/* for a VIP: no service on that port */
-	LB_PASS_NO_CONN = 37,		/* TCP without SYN, without conn, service not sloppy */
-	LB_PASS_ICMP = 38,		/* for a VIP: ICMP other than echo, or echo: pass */
-	LB_PASS_INCOMPLETE = 39,	/* headers end before the destination is known */
+	LB_PASS_OTHER_HOST = 34, /* for a VIP, but the frame is not addressed to us */
+	LB_PASS_PROTOCOL = 35,   /* for a VIP: a protocol that we do not forward */
+	LB_PASS_UNMATCHED = 36,  /* for a VIP: no service on that port */
+	LB_PASS_NO_CONN = 37,    /* TCP without SYN, without conn, service not sloppy */
+	LB_PASS_ICMP = 38,       /* for a VIP: ICMP other than echo, or echo: pass */
+	LB_PASS_INCOMPLETE = 39, /* headers end before the destination is known */
 	/* 64..127: dropped */
-	LB_DROP_MALFORMED = 64,		/* for a VIP: lengths or headers contradict each other */
-	LB_DROP_FRAGMENT = 65,		/* for a VIP: an IP fragment */
-	LB_DROP_TTL = 66,		/* TTL or hop limit used up */
-	LB_DROP_NO_REAL = 67,		/* the service has no usable destination */
-	LB_DROP_NO_NEIGHBOUR = 68,	/* the real's MAC is not known */
-	LB_DROP_REAL_GONE = 69,		/* TCP, not SYN, and its destination was removed */
-	LB_DROP_NO_INTERFACE = 70,	/* the way out is not attached */
-	LB_DROP_ECHO = 71,		/* echo: drop, or reply-if-up and not up */
-	LB_DROP_NOT_LINEAR = 72,	/* headers lie outside the frame's first buffer */
+	LB_DROP_MALFORMED = 64,    /* for a VIP: lengths or headers contradict each other */
+	LB_DROP_FRAGMENT = 65,     /* for a VIP: an IP fragment */
+	LB_DROP_TTL = 66,          /* TTL or hop limit used up */
+	LB_DROP_NO_REAL = 67,      /* the service has no usable destination */
+	LB_DROP_NO_NEIGHBOUR = 68, /* the real's MAC is not known */
+	LB_DROP_REAL_GONE = 69,    /* TCP, not SYN, and its destination was removed */
+	LB_DROP_NO_INTERFACE = 70, /* the way out is not attached */
+	LB_DROP_ECHO = 71,         /* echo: drop, or reply-if-up and not up */
+	LB_DROP_NOT_LINEAR = 72,   /* headers lie outside the frame's first buffer */
 };
 
 _Static_assert(sizeof(struct lb_vip_id) == 4, "lb_vip_id");

@@ -51,13 +51,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, LB_MAX_RINGS);
 	__type(key, __u32);
-	__array(values, struct {
-		__uint(type, BPF_MAP_TYPE_ARRAY);
-		__uint(max_entries, 1);
-		__uint(map_flags, BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
-		__type(key, __u32);
-		__type(value, struct lb_ring_chunk);
-	});
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_INNER_MAP | BPF_F_RDONLY_PROG);
+			__type(key, __u32);
+			__type(value, struct lb_ring_chunk);
+		});
 } rings SEC(".maps");
 
 /* rr and wrr: the next slot, by service id. One cell for all CPUs, so that the order

@@ -32,7 +32,8 @@ const struct {
 	enum lb_verdict verdict;
 } lb_types = {};
 
-static __always_inline const struct lb_service *service_lookup(const struct lb_packet *pkt, __u32 era)
+static __always_inline const struct lb_service *service_lookup(const struct lb_packet *pkt,
+                                                               __u32 era)
 {
 	struct lb_service_key key = {
 		.vip = pkt->key.vip,
@@ -112,8 +113,8 @@ static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int
 
 /* A packet of a flow that has a conn with a destination. */
 static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
-				      struct lb_conn *conn, const struct lb_dest *dest,
-				      const struct lb_settings *set, __u64 now)
+                                      struct lb_conn *conn, const struct lb_dest *dest,
+                                      const struct lb_settings *set, __u64 now)
 {
 	int verdict;
 

@@ -6,9 +6,9 @@
 #include "reply.h"
 
 /* linux/if_arp.h needs a C library. */
-#define ARPHRD_ETHER 1
+#define ARPHRD_ETHER  1
 #define ARPOP_REQUEST 1
-#define ARPOP_REPLY 2
+#define ARPOP_REPLY   2
 
 struct lb_arp {
 	__be16 hardware;

@@ -32,12 +32,12 @@ static __always_inline int conn_reused(const struct lb_conn *conn, const struct 
 {
 	return pkt->key.protocol == IPPROTO_TCP && tcp_is_syn(pkt->tcp_flags) &&
 	       (conn->state == LB_CONN_TIME_WAIT || conn->state == LB_CONN_CLOSE ||
-		conn->state == LB_CONN_FIN_WAIT);
+	        conn->state == LB_CONN_FIN_WAIT);
 }
 
 /* State and timer after this packet. A line that others read is written only when it changes. */
 static __always_inline void conn_advance(struct lb_conn *conn, const struct lb_packet *pkt,
-					 const struct lb_settings *set, __u64 now)
+                                         const struct lb_settings *set, __u64 now)
 {
 	__u8 state = LB_CONN_UDP;
 	__u64 expires;
@@ -55,7 +55,7 @@ static __always_inline void conn_advance(struct lb_conn *conn, const struct lb_p
 
 /* Records a new flow. Returns 0, or a negative errno when there is no room. */
 static __always_inline int conn_create(const struct lb_packet *pkt, const struct lb_dest *dest,
-				       __u32 dest_id, const struct lb_settings *set, __u64 now)
+                                       __u32 dest_id, const struct lb_settings *set, __u64 now)
 {
 	struct lb_conn conn = {
 		.dest = dest_id,

@@ -15,7 +15,7 @@ static __always_inline __u16 csum_fold(__u32 sum)
 /* RFC 1624 equation 3: HC' = ~(~HC + ~m + m'). All three as they lie in memory. */
 static __always_inline void csum_replace2(__u16 *check, __u16 from, __u16 to)
 {
-	__u32 sum = (__u16)~*check + (__u32)(__u16)~from + to;
+	__u32 sum = (__u16) ~*check + (__u32)(__u16)~from + to;
 
 	*check = ~csum_fold(sum);
 }

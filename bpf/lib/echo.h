@@ -7,7 +7,7 @@
 #include "icmp.h"
 #include "reply.h"
 
-#define ECHO_TTL 64	/* what a host would start with */
+#define ECHO_TTL 64 /* what a host would start with */
 
 static __always_inline void echo_turn_v4(struct iphdr *ip, __u16 *ttl_and_protocol)
 {

@@ -41,7 +41,7 @@ static __always_inline int ttl_used_up(const struct xdp_md *ctx, const struct lb
 
 /* Can a packet leave towards this destination? Sets pkt->forward_action if so. */
 static __always_inline int fwd_prepare(const struct xdp_md *ctx, struct lb_packet *pkt,
-				       const struct lb_dest *dest)
+                                       const struct lb_dest *dest)
 {
 	if (!(dest->flags & LB_DEST_F_NEIGHBOUR))
 		return LB_DROP_NO_NEIGHBOUR;
@@ -73,7 +73,7 @@ static __always_inline void ttl_decrement(const struct xdp_md *ctx, const struct
 
 /* After fwd_prepare: the packet as it leaves. */
 static __always_inline void fwd_dr(const struct xdp_md *ctx, const struct lb_packet *pkt,
-				   const struct lb_dest *dest)
+                                   const struct lb_dest *dest)
 {
 	struct ethhdr *eth = frame_data(ctx);
 

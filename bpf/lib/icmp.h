@@ -5,12 +5,12 @@
 
 #include <linux/types.h>
 
-#define ICMP_ECHOREPLY 0
-#define ICMP_ECHO 8
+#define ICMP_ECHOREPLY      0
+#define ICMP_ECHO           8
 #define ICMPV6_ECHO_REQUEST 128
-#define ICMPV6_ECHO_REPLY 129
-#define ICMPV6_ND_SOLICIT 135
-#define ICMPV6_ND_ADVERT 136
+#define ICMPV6_ECHO_REPLY   129
+#define ICMPV6_ND_SOLICIT   135
+#define ICMPV6_ND_ADVERT    136
 
 struct lb_icmp {
 	__u8 type;

@@ -7,9 +7,9 @@
 #include "icmp.h"
 #include "reply.h"
 
-#define ND_HOP_LIMIT 255
-#define ND_SOLICITED bpf_htonl(0x40000000)
-#define ND_OVERRIDE bpf_htonl(0x20000000)
+#define ND_HOP_LIMIT     255
+#define ND_SOLICITED     bpf_htonl(0x40000000)
+#define ND_OVERRIDE      bpf_htonl(0x20000000)
 #define ND_OPTION_TARGET 2
 
 struct lb_nd {
@@ -23,7 +23,7 @@ struct lb_nd {
 struct lb_nd_advert {
 	struct lb_nd nd;
 	__u8 option;
-	__u8 option_len;	/* in 8 bytes */
+	__u8 option_len; /* in 8 bytes */
 	__u8 mac[ETH_ALEN];
 };
 
@@ -42,9 +42,8 @@ static __always_inline int nd_asked_at(const struct lb_packet *pkt, const struct
 {
 	if (!pkt->nd_group)
 		return addr_equal(&pkt->dst, target);
-	return is_solicited_group(&pkt->dst) &&
-	       (pkt->dst.word[3] | bpf_htonl(0xff000000)) ==
-		       (target->word[3] | bpf_htonl(0xff000000));
+	return is_solicited_group(&pkt->dst) && (pkt->dst.word[3] | bpf_htonl(0xff000000)) ==
+	                                                (target->word[3] | bpf_htonl(0xff000000));
 }
 
 static __always_inline int addr_is_unspecified(const struct lb_addr *addr)
@@ -69,11 +68,11 @@ static __always_inline __u16 nd_checksum(const struct ipv6hdr *ip6, const struct
 
 /* Writes the advertisement over the solicitation; the frame has its size already. */
 static __always_inline int nd_write(struct xdp_md *ctx, const struct lb_packet *pkt,
-				    const struct lb_addr *target, const struct lb_addr *asker,
-				    const struct lb_interface *interface)
+                                    const struct lb_addr *target, const struct lb_addr *asker,
+                                    const struct lb_interface *interface)
 {
-	const struct lb_addr all_nodes = { .word = { bpf_htonl(0xff020000), 0, 0, bpf_htonl(1) } };
-	const __u8 all_nodes_mac[8] = { 0x33, 0x33, 0, 0, 0, 1 };
+	const struct lb_addr all_nodes = {.word = {bpf_htonl(0xff020000), 0, 0, bpf_htonl(1)}};
+	const __u8 all_nodes_mac[8] = {0x33, 0x33, 0, 0, 0, 1};
 	int duplicate_detection = addr_is_unspecified(asker);
 	struct ethhdr *eth = frame_data(ctx);
 	struct ipv6hdr *ip6 = l3_header(ctx, pkt, ND_ADVERT_IP_LEN);
@@ -134,7 +133,7 @@ static __noinline int nd_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 	if (!interface)
 		return LB_PASS_OTHER_HOST;
 	if (bpf_xdp_adjust_tail(ctx, (int)(pkt->l3_off + ND_ADVERT_IP_LEN) -
-					     (int)bpf_xdp_get_buff_len(ctx)))
+	                                     (int)bpf_xdp_get_buff_len(ctx)))
 		return pass;
 	return nd_write(ctx, pkt, &target, &asker, interface);
 }

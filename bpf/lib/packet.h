@@ -19,28 +19,28 @@
 #define LB_UNDECIDED (-1)
 
 struct lb_packet {
-	struct lb_conn_key key;	/* complete once parsed as TCP or UDP */
+	struct lb_conn_key key; /* complete once parsed as TCP or UDP */
 	struct lb_addr dst;
 	__u32 l3_off;
 	__u32 l4_off;
-	__u32 ip_len;		/* the IP packet's length, by its own header */
-	__u8 family;		/* 4 or 6 */
-	__u8 tcp_flags;		/* byte 13 of the TCP header */
-	__u8 nd_group;		/* dst is a solicited-node group */
-	int forward_action;	/* XDP_TX or XDP_REDIRECT, once forwarded */
+	__u32 ip_len;       /* the IP packet's length, by its own header */
+	__u8 family;        /* 4 or 6 */
+	__u8 tcp_flags;     /* byte 13 of the TCP header */
+	__u8 nd_group;      /* dst is a solicited-node group */
+	int forward_action; /* XDP_TX or XDP_REDIRECT, once forwarded */
 };
 
 /*
  * ctx->data and ctx->data_end are u32 in the header but pointers to the verifier. Plain C
  * lets clang split the load from the widening, and then the verifier sees a number.
  */
-#define LB_CTX_POINTER(ctx, field)                                                         \
-	({                                                                                 \
-		void *__pointer;                                                           \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                      \
-			     : "=r"(__pointer)                                             \
-			     : "r"(ctx), "i"(__builtin_offsetof(struct xdp_md, field)));   \
-		__pointer;                                                                 \
+#define LB_CTX_POINTER(ctx, field)                                                       \
+	({                                                                               \
+		void *__pointer;                                                         \
+		asm volatile("%0 = *(u32 *)(%1 + %2)"                                    \
+		             : "=r"(__pointer)                                           \
+		             : "r"(ctx), "i"(__builtin_offsetof(struct xdp_md, field))); \
+		__pointer;                                                               \
 	})
 
 static __always_inline void *frame_data(const struct xdp_md *ctx)
@@ -58,7 +58,7 @@ static __always_inline void *frame_end(const struct xdp_md *ctx)
  * verifier, which does not follow offsets through memory.
  */
 static __always_inline void *l3_header(const struct xdp_md *ctx, const struct lb_packet *pkt,
-				       __u32 size)
+                                       __u32 size)
 {
 	void *l3 = frame_data(ctx) + (pkt->l3_off & 0xff);
 
@@ -93,8 +93,8 @@ static __always_inline void addr_from_v6(struct lb_addr *addr, const struct in6_
 
 static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_addr *b)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) |
-		 (a->word[2] ^ b->word[2]) | (a->word[3] ^ b->word[3]));
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
+	         (a->word[3] ^ b->word[3]));
 }
 
 /* The VIP that an address is, or NULL. */

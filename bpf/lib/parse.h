@@ -16,12 +16,12 @@
 #define ETH_P_8021AD 0x88A8
 #endif
 
-#define LB_MAX_VLANS 2
+#define LB_MAX_VLANS      2
 #define LB_MAX_EXTENSIONS 8
-#define LB_MAX_L4_OFF 0x3fff	/* what the verifier accepts as a packet offset, with room */
+#define LB_MAX_L4_OFF     0x3fff /* what the verifier accepts as a packet offset, with room */
 
-#define IP_FRAGMENT bpf_htons(0x3fff)	/* more-fragments flag and offset */
-#define IP6_FRAGMENT bpf_htons(0xfff9)	/* offset and more-fragments flag */
+#define IP_FRAGMENT       bpf_htons(0x3fff) /* more-fragments flag and offset */
+#define IP6_FRAGMENT      bpf_htons(0xfff9) /* offset and more-fragments flag */
 
 struct lb_vlan_header {
 	__be16 tci;
@@ -30,8 +30,8 @@ struct lb_vlan_header {
 
 struct lb_ip6_extension {
 	__u8 next;
-	__u8 len;		/* in 8 bytes without the first 8; AH: in 4 bytes without the first 8 */
-	__be16 fragment;	/* fragment header: offset and flags */
+	__u8 len;        /* in 8 bytes without the first 8; AH: in 4 bytes without the first 8 */
+	__be16 fragment; /* fragment header: offset and flags */
 	__be32 rest;
 };
 
@@ -78,7 +78,7 @@ static __always_inline int frame_holds(struct xdp_md *ctx, const struct lb_packe
 
 /* IPv4 behind its fixed part, for a VIP: options, lengths, fragments (RFC 791). */
 static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet *pkt,
-					   const struct iphdr *ip)
+                                           const struct iphdr *ip)
 {
 	__u32 header_len = ip->ihl * 4;
 
@@ -137,7 +137,7 @@ static __noinline int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet
 
 /* IPv6 behind its destination address, for a VIP. */
 static __always_inline int parse_ipv6_rest(struct xdp_md *ctx, struct lb_packet *pkt,
-					   const struct ipv6hdr *ip6)
+                                           const struct ipv6hdr *ip6)
 {
 	pkt->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
 	pkt->l4_off = pkt->l3_off + sizeof(*ip6);

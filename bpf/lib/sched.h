@@ -8,14 +8,14 @@
 
 #include "packet.h"
 
-#define LB_NO_DEST 0xffffffff
+#define LB_NO_DEST    0xffffffff
 
-#define MURMUR_SEED 0x76656572	/* "veer" */
-#define MURMUR_C1 0xcc9e2d51
-#define MURMUR_C2 0x1b873593
-#define MURMUR_N 0xe6546b64
+#define MURMUR_SEED   0x76656572 /* "veer" */
+#define MURMUR_C1     0xcc9e2d51
+#define MURMUR_C2     0x1b873593
+#define MURMUR_N      0xe6546b64
 #define MURMUR_LENGTH 20
-#define GOLDEN_PRIME 2654435761u
+#define GOLDEN_PRIME  2654435761u
 
 static __always_inline __u32 rotate_left(__u32 value, __u32 bits)
 {
@@ -45,8 +45,8 @@ static __always_inline __u32 flow_hash(const struct lb_addr *addr, __u32 port)
 /* The bucket of sh and dh, as ip_vs_sh.c and ip_vs_dh.c fold and multiply. */
 static __always_inline __u32 bucket_of(const struct lb_addr *addr, __u32 port)
 {
-	__u32 key = bpf_ntohl(addr->word[0]) ^ bpf_ntohl(addr->word[1]) ^
-		    bpf_ntohl(addr->word[2]) ^ bpf_ntohl(addr->word[3]);
+	__u32 key = bpf_ntohl(addr->word[0]) ^ bpf_ntohl(addr->word[1]) ^ bpf_ntohl(addr->word[2]) ^
+	            bpf_ntohl(addr->word[3]);
 
 	return (key + port) * GOLDEN_PRIME >> 24;
 }
@@ -60,7 +60,7 @@ static __always_inline __u32 next_slot(const struct lb_service *service)
 }
 
 static __always_inline __u32 pick_slot(const struct lb_service *service,
-				       const struct lb_packet *pkt)
+                                       const struct lb_packet *pkt)
 {
 	__u32 port = service->flags & LB_SVC_F_PORTS ? bpf_ntohs(pkt->key.client_port) : 0;
 
@@ -78,7 +78,7 @@ static __always_inline __u32 pick_slot(const struct lb_service *service,
 
 /* The destination of a new flow, LB_NO_DEST when the service has none. */
 static __always_inline __u32 sched_pick(const struct lb_service *service,
-					const struct lb_packet *pkt)
+                                        const struct lb_packet *pkt)
 {
 	const struct lb_ring_chunk *chunk;
 	__u32 slot, index;

@@ -18,7 +18,7 @@ static __always_inline void stats_count(void *map, __u32 id, __u32 bytes, __u32 
 
 /* One packet from a client; new_conns is 1 when it made a conn. */
 static __always_inline void stats_forwarded(const struct lb_packet *pkt, __u32 service, __u32 dest,
-					    __u32 new_conns)
+                                            __u32 new_conns)
 {
 	stats_count(&svc_stats, service, pkt->ip_len, new_conns);
 	stats_count(&dest_stats, dest, pkt->ip_len, new_conns);

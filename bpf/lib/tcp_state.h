@@ -21,32 +21,40 @@ enum lb_tcp_event {
 	LB_EVENT_RST,
 };
 
-#define LB_STATE_COLUMNS 16	/* a power of two, so that an index can be masked */
+#define LB_STATE_COLUMNS 16 /* a power of two, so that an index can be masked */
+
+#define ES               LB_CONN_ESTABLISHED
+#define SS               LB_CONN_SYN_SENT
+#define SR               LB_CONN_SYN_RECV
+#define FW               LB_CONN_FIN_WAIT
+#define TW               LB_CONN_TIME_WAIT
+#define CL               LB_CONN_CLOSE
+#define CW               LB_CONN_CLOSE_WAIT
+#define LA               LB_CONN_LAST_ACK
+#define LI               LB_CONN_LISTEN
+#define SA               LB_CONN_SYNACK
 
 /* Not static: libbpf leaves a static variable's place in BTF unset, and the kernel then refuses all BTF. */
+/* clang-format off */
 const __u8 tcp_input_only[4][LB_STATE_COLUMNS] = {
-	/* NONE, ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, SYNACK */
-	[LB_EVENT_SYN] = {
-		LB_CONN_SYN_RECV, LB_CONN_ESTABLISHED, LB_CONN_ESTABLISHED, LB_CONN_SYN_RECV,
-		LB_CONN_SYN_RECV, LB_CONN_SYN_RECV, LB_CONN_SYN_RECV, LB_CONN_SYN_RECV,
-		LB_CONN_SYN_RECV, LB_CONN_SYN_RECV, LB_CONN_SYN_RECV,
-	},
-	[LB_EVENT_FIN] = {
-		LB_CONN_CLOSE, LB_CONN_FIN_WAIT, LB_CONN_SYN_SENT, LB_CONN_TIME_WAIT,
-		LB_CONN_FIN_WAIT, LB_CONN_TIME_WAIT, LB_CONN_CLOSE, LB_CONN_CLOSE_WAIT,
-		LB_CONN_LAST_ACK, LB_CONN_LISTEN, LB_CONN_TIME_WAIT,
-	},
-	[LB_EVENT_ACK] = {
-		LB_CONN_ESTABLISHED, LB_CONN_ESTABLISHED, LB_CONN_SYN_SENT, LB_CONN_ESTABLISHED,
-		LB_CONN_FIN_WAIT, LB_CONN_TIME_WAIT, LB_CONN_CLOSE, LB_CONN_CLOSE_WAIT,
-		LB_CONN_CLOSE, LB_CONN_LISTEN, LB_CONN_ESTABLISHED,
-	},
-	[LB_EVENT_RST] = {
-		LB_CONN_CLOSE, LB_CONN_CLOSE, LB_CONN_CLOSE, LB_CONN_SYN_RECV,
-		LB_CONN_CLOSE, LB_CONN_CLOSE, LB_CONN_CLOSE, LB_CONN_CLOSE,
-		LB_CONN_LAST_ACK, LB_CONN_LISTEN, LB_CONN_CLOSE,
-	},
+	/*                  NO  ES  SS  SR  FW  TW  CL  CW  LA  LI  SA */
+	[LB_EVENT_SYN] = { SR, ES, ES, SR, SR, SR, SR, SR, SR, SR, SR },
+	[LB_EVENT_FIN] = { CL, FW, SS, TW, FW, TW, CL, CW, LA, LI, TW },
+	[LB_EVENT_ACK] = { ES, ES, SS, ES, FW, TW, CL, CW, CL, LI, ES },
+	[LB_EVENT_RST] = { CL, CL, CL, SR, CL, CL, CL, CL, LA, LI, CL },
 };
+/* clang-format on */
+
+#undef ES
+#undef SS
+#undef SR
+#undef FW
+#undef TW
+#undef CL
+#undef CW
+#undef LA
+#undef LI
+#undef SA
 
 /* The state after a packet with these flags. RST counts before SYN before FIN before ACK;
  * a segment with none of them closes (tcp_state_idx() and set_tcp_state() there). */
