@@ -16,7 +16,7 @@ function addressesAround(layers: readonly Layer[], index: number): AddressPair |
   return layers.slice(0, index).findLast((layer) => layer.addresses !== undefined)?.addresses
 }
 
-/** A packet, outermost layer first; a part may be a list of layers. Lengths, checksums and types follow from the rest. */
+/** A packet, outermost layer first; a part may be a list. Lengths, checksums and types follow from the rest. */
 export function packet(...parts: (Layer | Layer[])[]): Packet {
   const layers = parts.flat()
   const bytes = (): Uint8Array =>
