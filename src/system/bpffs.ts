@@ -1,6 +1,6 @@
 /** The BPF filesystem that the pins live in. */
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, rmdirSync, statfsSync } from 'node:fs'
+import { existsSync, rmdirSync, statfsSync } from 'node:fs'
 import { VeerError } from '../errors.js'
 
 /** BPF_FS_MAGIC of linux/magic.h. */
@@ -14,12 +14,13 @@ export function isBpffs(directory: string): boolean {
 /** Makes sure that `directory` lies in a BPF filesystem, and mounts one there if not. Throws `LB_ERR_BPFFS_UNAVAILABLE`. */
 export function ensureBpffs(directory: string): void {
   if (isBpffs(directory)) return
-  let made: string | undefined
+  const isNew = !existsSync(directory)
   try {
-    made = mkdirSync(directory, { recursive: true })
+    // mkdirSync with recursive never returns where the kernel says ENOENT to every new name, as /proc does.
+    execFileSync('mkdir', ['-p', directory], { stdio: 'pipe' })
     if (!isBpffs(directory)) execFileSync('mount', ['-t', 'bpf', 'bpf', directory], { stdio: 'pipe' })
   } catch (cause) {
-    if (made !== undefined) rmdirSync(directory)
+    if (isNew && existsSync(directory)) rmdirSync(directory)
     throw new VeerError('LB_ERR_BPFFS_UNAVAILABLE', `cannot mount a BPF filesystem at ${directory}: ${reason(cause)}`, {
       hint: 'run as root, or name another directory with --bpffs',
       cause,
@@ -31,5 +32,5 @@ export function ensureBpffs(directory: string): void {
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const stderr = 'stderr' in error ? String(error.stderr).trim() : ''
-  return (stderr || error.message).split('\n')[0]?.replace(/^mount: [^:]+: /, '') ?? ''
+  return (stderr || error.message).split('\n')[0]?.replace(/^(mount: [^:]+|mkdir: .+): /, '') ?? ''
 }
