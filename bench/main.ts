@@ -4,8 +4,10 @@ import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { objection, printEnvironment, readEnvironment } from './environment.js'
+import { benchApply, printApply, printApplyTargets } from './apply.js'
 import { pinTo } from './cpu.js'
 import { benchLive, printLive, printLiveTargets } from './live.js'
+import { benchMemory, printMemory } from './memory.js'
 import { DATAPLANE_OBJECT } from './objects.js'
 import { benchTestrun, printTestrun } from './testrun.js'
 
@@ -61,6 +63,17 @@ async function main(): Promise<void> {
     results.live = live
     for (const result of live) print(`Live frames, ${result.flows.toLocaleString('en')} flows, one CPU`, printLive(result))
     print('Live frames: targets', printLiveTargets(live))
+  }
+  if (wanted('apply')) {
+    const apply = await benchApply(options.rounds, options.object)
+    results.apply = apply
+    print('Plan and apply: milliseconds', printApply(apply))
+    print('Plan and apply: targets', printApplyTargets(apply))
+  }
+  if (wanted('memory')) {
+    const memory = await benchMemory(options.object)
+    results.memory = memory
+    print('Memory and program', printMemory(memory))
   }
   if (options.json !== undefined) {
     mkdirSync(dirname(options.json), { recursive: true })

@@ -45,7 +45,7 @@ type Dataplane = Collection<typeof xdpLb>
 type Wrapper = Collection<typeof testrunObject>
 
 /** One scenario against one dataplane. */
-class Bench {
+export class Bench {
   readonly scenario: Scenario
   readonly gross: number[] = []
   readonly baseline: number[] = []

@@ -11,25 +11,25 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define FRAME_TEMPLATE_LEN 80
+#define FRAME_TEMPLATE_LEN    80
 #define FLOWS_PER_CLIENT_BITS 4
-#define FIRST_PORT 1024
+#define FIRST_PORT            1024
 
 /* Where things are in an untagged frame without IP options. */
-#define ETH_LEN 14
-#define IPV4_CHECK (ETH_LEN + 10)
-#define IPV4_SRC (ETH_LEN + 12)
-#define IPV4_L4 (ETH_LEN + 20)
+#define ETH_LEN        14
+#define IPV4_CHECK     (ETH_LEN + 10)
+#define IPV4_SRC       (ETH_LEN + 12)
+#define IPV4_L4        (ETH_LEN + 20)
 #define IPV6_SRC_WORD3 (ETH_LEN + 20)
-#define IPV6_L4 (ETH_LEN + 40)
+#define IPV6_L4        (ETH_LEN + 40)
 
 /* frame[0]: the frame to make and the flows to spread it over. bench/scenario.ts writes it. */
 struct bench_frame {
 	__u8 bytes[FRAME_TEMPLATE_LEN];
-	__u32 family;		/* 4 or 6: the client's address and port change; 0: nothing does */
-	__u32 flow_mask;	/* number of flows less 1; the number is a power of two */
-	__u32 random;		/* flows in random order, not one after the other */
-	__u32 way;		/* live frames: index into generator_out */
+	__u32 family;    /* 4 or 6: the client's address and port change; 0: nothing does */
+	__u32 flow_mask; /* number of flows less 1; the number is a power of two */
+	__u32 random;    /* flows in random order, not one after the other */
+	__u32 way;       /* live frames: index into generator_out */
 };
 
 struct {
@@ -81,13 +81,14 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 	__be16 port = bpf_htons(FIRST_PORT + (flow & ((1 << FLOWS_PER_CLIENT_BITS) - 1)));
 
 	if (from->family == 4) {
-		__u32 sum = (__u16)~*(const __u16 *)(from->bytes + IPV4_CHECK);
+		__u32 sum = (__u16) ~*(const __u16 *)(from->bytes + IPV4_CHECK);
 
 		sum += bpf_htons(client >> 16) + bpf_htons(client & 0xffff);
 		sum = (sum & 0xffff) + (sum >> 16);
 		sum = (sum & 0xffff) + (sum >> 16);
 		*(__u16 *)(data + IPV4_CHECK) = ~sum;
-		*(__be32 *)(data + IPV4_SRC) = *(const __be32 *)(from->bytes + IPV4_SRC) | bpf_htonl(client);
+		*(__be32 *)(data + IPV4_SRC) =
+			*(const __be32 *)(from->bytes + IPV4_SRC) | bpf_htonl(client);
 		*(__be16 *)(data + IPV4_L4) = port;
 	} else {
 		*(__be32 *)(data + IPV6_SRC_WORD3) = bpf_htonl(client);
@@ -95,7 +96,8 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 	}
 }
 
-/* The next frame, in place, and what it was made from; NULL when there is no room for `len` bytes. */
+/* The next frame, in place, and what it was made from; NULL when there is no room for `len` bytes.
+ */
 static __always_inline const struct bench_frame *frame_next(struct xdp_md *ctx, __u32 len)
 {
 	void *end = (void *)(long)ctx->data_end;

@@ -7,7 +7,7 @@
 #include "frames.h"
 
 #define FRAME_LEN 60
-#define REALS 128	/* a power of two: a mask picks one */
+#define REALS     128 /* a power of two: a mask picks one */
 
 struct bench_real {
 	__u8 mac[6];
@@ -83,7 +83,8 @@ int bounce(struct xdp_md *ctx)
 	return XDP_TX;
 }
 
-/* The limit for DR: hash the flow, write the real's MAC, send. No VIP, no conn, no counter, no TTL. */
+/* The limit for DR: hash the flow, write the real's MAC, send. No VIP, no conn, no counter, no TTL.
+ */
 SEC("xdp")
 int dr_limit(struct xdp_md *ctx)
 {
