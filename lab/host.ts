@@ -23,7 +23,7 @@ export async function exec(command: string, args: readonly string[], options: Ex
     const child = execFile(command, args, limits, (error, stdout, stderr) => {
       // A number: the exit code. Otherwise it did not start, or was killed.
       const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 255
-      resolve({ code, stdout, stderr: code === 255 && stderr === '' ? String(error) : stderr })
+      resolve({ code, stdout, stderr: code === 255 && stderr === '' ? (error?.message ?? '') : stderr })
     })
     child.stdin?.end(options.input)
   })

@@ -115,7 +115,9 @@ export class Lab implements AsyncDisposable {
   /** Builds a lab and waits until its reals serve. Labs that dead processes left behind are removed first. */
   static async create(options: LabOptions = {}): Promise<Lab> {
     for (const stale of staleLabs()) removeLab(stale)
-    if (options.name !== undefined && !claim(options.name)) throw new Error(`there is a lab ${options.name} already`)
+    if (options.name !== undefined && !claim(options.name)) {
+      throw new Error(`there is a lab ${options.name} already; remove it with: scripts/demo --remove`)
+    }
     const name = options.name ?? claimName()
     removeAtExit(name)
     const lab = new Lab(name, options)

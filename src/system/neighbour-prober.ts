@@ -135,8 +135,9 @@ export class NeighbourProber implements Disposable {
   }
 
   async #askAll(targets: readonly NeighbourTarget[]): Promise<void> {
-    for (let index = 0; index < targets.length && !this.#closed; index += BURST) {
+    for (let index = 0; index < targets.length; index += BURST) {
       if (index > 0) await new Promise((resolve) => setTimeout(resolve, BURST_PAUSE_MS))
+      // close() may have come in the pause.
       if (this.#closed) return
       for (const target of targets.slice(index, index + BURST)) this.#link(target.ifindex).ask(target.address)
     }

@@ -32,7 +32,7 @@ class Wire {
 
   readonly open = (_ifindex: number, protocol: number, onFrame: (frame: Uint8Array) => void) => {
     this.#receive.set(protocol, onFrame)
-    return { send: (frame: Uint8Array) => this.#answer(frame), close: () => void this.closed++ }
+    return { send: (frame: Uint8Array) => this.#answer(frame), close: () => { this.closed++ } }
   }
 
   arrive(protocol: number, frame: Uint8Array): void {
