@@ -6,7 +6,7 @@ import type { SchedulerConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState, LiveVip } from '../dataplane/live-state.js'
 import { liveScheduler } from '../dataplane/live-state.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
-import { packRing, ringCrc } from '../dataplane/ring-store.js'
+import { packRing, ringSeal } from '../dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
 import { DestFlag, Forward, Limit, Scheduler, ServiceFlag, VipFlag } from '../maps/generated.js'
 import { addressToWords, familyOf } from '../net/address.js'
@@ -60,16 +60,17 @@ export interface Reconciliation {
   removeInterfaces: number[]
 }
 
-/** @param ringIntact - whether the ring in the kernel is what the service's entry says */
+/** @param ringIntact - whether the ring in the kernel is what was written there, from the destinations as they are */
 export function reconcile(
   live: LiveState,
   target: Target,
-  ringIntact: (service: Service) => boolean,
+  ringIntact: (service: LiveService) => boolean,
 ): Reconciliation {
   const vips = reconcileVips(live, target)
   const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])), ringIntact)
   const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
   const matched = new Set(services.flatMap((step) => step.live ?? []))
+  const rings = new Set(services.map(({ value }) => value.ring))
   return {
     target,
     live,
@@ -81,7 +82,7 @@ export function reconcile(
     newDestIds: builder.newDestIds,
     removeVips: live.vips.filter(({ address }) => !target.vips.has(address)),
     removeServices: live.services.filter((service) => !matched.has(service)),
-    removeRings: [...live.ringIndices].filter((index) => !services.some(({ value }) => value.ring === index)),
+    removeRings: [...live.ringIndices].filter((index) => !rings.has(index)),
     ...reconcileInterfaces(live, target),
   }
 }
@@ -110,11 +111,11 @@ const nextGeneration = (generation: number): number => (generation + 1) >>> 0
 
 function reconcileVips(live: LiveState, target: Target): VipStep[] {
   const liveByAddress = new Map(live.vips.map((vip) => [vip.address, vip]))
-  const pool = new IdPool(
-    'VIPs',
-    Limit.maxVips,
-    live.vips.map(({ id }) => id),
-  )
+  // A service whose VIP's entry was deleted still answers under that id.
+  const pool = new IdPool('VIPs', Limit.maxVips, [
+    ...live.vips.map(({ id }) => id),
+    ...live.services.map(({ key }) => key.vip),
+  ])
   return [...target.vips.values()].map((vip) => {
     const match = liveByAddress.get(vip.address)
     const id = match?.id ?? pool.take()
@@ -153,12 +154,12 @@ class ServiceBuilder {
   readonly newDestIds: number[] = []
   readonly #live: LiveState
   readonly #vipIds: ReadonlyMap<string, number>
-  readonly #ringIntact: (service: Service) => boolean
+  readonly #ringIntact: (service: LiveService) => boolean
   readonly #serviceIds: IdPool
   readonly #destIds: IdPool
   readonly #rings: IdPool
 
-  constructor(live: LiveState, vipIds: ReadonlyMap<string, number>, ringIntact: (service: Service) => boolean) {
+  constructor(live: LiveState, vipIds: ReadonlyMap<string, number>, ringIntact: (service: LiveService) => boolean) {
     this.#live = live
     this.#vipIds = vipIds
     this.#ringIntact = ringIntact
@@ -185,7 +186,7 @@ class ServiceBuilder {
     const known = moved ? [] : live.destinations
     const destIds = target.destinations.map((destination) => this.#destination(destination, id, known))
     const base = serviceValue(target, id)
-    const intact = live !== undefined && this.#ringIntact(live.value)
+    const intact = live !== undefined && this.#ringIntact(live)
     const kept = intact && !moved && sameRing(live, target)
     const ring = kept ? undefined : this.#ring(target, destIds)
     return {
@@ -208,7 +209,8 @@ class ServiceBuilder {
   #destination(target: TargetDestination, service: number, known: readonly LiveDestination[]): number {
     const live = known.find(({ address, value }) => address === target.address && value.port === target.port)
     const id = live?.id ?? this.#destIds.take()
-    const generation = live?.value.generation ?? this.#live.generationOf(id)
+    // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
+    const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
     const value = destValue(target, service, generation)
     this.keptDests.add(id)
     if (live === undefined) this.newDestIds.push(id)
@@ -224,12 +226,9 @@ class ServiceBuilder {
     const ranks = buildRing(target.config.scheduler, destinations)
     const packed = packRing(ranks.map((rank) => destIds[rank] ?? 0))
     const index = ranks.length === 0 ? 0 : this.#rings.take()
-    const fields = {
-      ring: index,
-      ringSize: ranks.length,
-      ringDigest: ringDigest(ranks, destinations),
-      ringCrc: ringCrc(packed),
-    }
+    const entry = { ring: index, ringSize: ranks.length, ringDigest: ringDigest(ranks, destinations) }
+    const origin = destinations.map(({ weight }, rank) => ({ id: destIds[rank] ?? 0, effectiveWeight: weight }))
+    const fields = { ...entry, ringCrc: ringSeal(packed, { ...entry, destinations: origin }) }
     return { fields, write: ranks.length === 0 ? undefined : { index, packed } }
   }
 }

@@ -6,7 +6,7 @@ import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../map
 import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import type { LbMaps } from './lb-maps.js'
-import { readRing, ringCrc } from './ring-store.js'
+import { readRing, ringSeal } from './ring-store.js'
 
 export interface LiveVip {
   id: number
@@ -119,9 +119,16 @@ export function liveScheduler(service: Service): SchedulerConfig {
   }
 }
 
-/** Whether the service's ring is there and holds what was written to it. */
-export function ringIntact(maps: LbMaps, service: Service): boolean {
-  if (service.ringSize === 0) return true
-  const packed = readRing(maps, service.ring)
-  return packed !== undefined && ringCrc(packed) === service.ringCrc
+const NO_SLOTS = Buffer.alloc(0)
+
+/** Whether the service's ring is there, holds what was written to it, and was built from the destinations as they are. */
+export function ringIntact(maps: LbMaps, service: LiveService): boolean {
+  const packed = service.value.ringSize === 0 ? NO_SLOTS : readRing(maps, service.value.ring)
+  return packed !== undefined && sealFits(service, packed)
+}
+
+/** Whether these are the slots of the service's ring as it was written; see {@link ringSeal}. */
+export function sealFits({ value, destinations }: LiveService, packed: Buffer): boolean {
+  const origin = destinations.map(({ id, value: { effectiveWeight } }) => ({ id, effectiveWeight }))
+  return ringSeal(packed, { ...value, destinations: origin }) === value.ringCrc
 }

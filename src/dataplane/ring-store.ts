@@ -16,9 +16,32 @@ export function packRing(destinationIds: Uint32Array): Buffer {
   return Buffer.from(slots.buffer)
 }
 
-/** The CRC-32 of a packed ring, kept with the service to notice edits. */
+/** The CRC-32 of a packed ring. */
 export function ringCrc(packed: Buffer): number {
   return crc32(packed)
+}
+
+/** What a service's ring was built from, and what the service's entry says of it. */
+export interface RingOrigin {
+  ringSize: number
+  ringDigest: bigint
+  /** In any order. */
+  destinations: readonly { id: number; effectiveWeight: number }[]
+}
+
+/**
+ * What a service keeps as `ring_crc`: the CRC-32 of the slots, gone on with over their origin. Slots, destinations and
+ * service lie in three maps that no write changes together; when one of them was edited, or an apply was killed
+ * between two, the seal does not fit any more.
+ */
+export function ringSeal(packed: Buffer, { ringSize, ringDigest, destinations }: RingOrigin): number {
+  const byId = [...destinations].sort((a, b) => a.id - b.id)
+  const origin = BigUint64Array.from([
+    BigInt(ringSize),
+    ringDigest,
+    ...byId.flatMap(({ id, effectiveWeight }) => [BigInt(id), BigInt(effectiveWeight)]),
+  ])
+  return crc32(Buffer.from(origin.buffer), ringCrc(packed))
 }
 
 /** Writes new rings at free indices of `rings`, all at once. On failure nothing is left in the map. */
