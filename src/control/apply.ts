@@ -113,7 +113,7 @@ function retire(maps: LbMaps, plan: Reconciliation): void {
 
 function sweep(maps: LbMaps, plan: Reconciliation): void {
   const oldKeys: ServiceKey[] = plan.live.services.map(({ key }) => key)
-  if (oldKeys.length === 0 && plan.removeVips.length === 0) return
+  if (oldKeys.length === 0 && plan.removeVips.length === 0 && plan.removeRings.length === 0) return
   using grace = new GracePeriod()
   grace.wait()
   maps.services.deleteMany(oldKeys)
