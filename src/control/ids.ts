@@ -1,3 +1,5 @@
+import { VeerError } from '../errors.js'
+
 /** Ids that index the maps: the lowest free one is given out next. */
 export class IdPool {
   readonly #used: Set<number>
@@ -12,10 +14,17 @@ export class IdPool {
     this.#used = new Set(used)
   }
 
-  /** Throws `RangeError` when all are used; the configuration's limits are checked before. */
+  /**
+   * Throws `LB_ERR_IDS_USED_UP` when all are used. A configuration fits by itself, config/ has checked that; but what it
+   * replaces keeps its ids until it is in force.
+   */
   take(): number {
     while (this.#used.has(this.#next)) this.#next++
-    if (this.#next >= this.#size) throw new RangeError(`all ${this.#size} ids of ${this.#what} are in use`)
+    if (this.#next >= this.#size) {
+      throw new VeerError('LB_ERR_IDS_USED_UP', `old and new ${this.#what} together are more than ${this.#size}`, {
+        hint: 'apply the change in two steps, removing first',
+      })
+    }
     this.#used.add(this.#next)
     return this.#next++
   }
