@@ -1,0 +1,204 @@
+/** Configurations for the control plane's tests, and maps without a kernel that a reconciliation is applied to. */
+import { parseConfig } from '../../../src/config/parse.js'
+import type { Config } from '../../../src/config/schema.js'
+import type { Link, Target } from '../../../src/control/target.js'
+import { buildTarget, timeoutsNs } from '../../../src/control/target.js'
+import type { Reconciliation } from '../../../src/control/reconcile.js'
+import { reconcile, vipIdValue } from '../../../src/control/reconcile.js'
+import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
+import { sealFits } from '../../../src/dataplane/live-state.js'
+import { ringSlots } from '../../../src/dataplane/ring-store.js'
+import type { Dest, Interface, Service, ServiceKey, Vip, VipId } from '../../../src/maps/generated.js'
+import { DestFlag } from '../../../src/maps/generated.js'
+import { addressFromWords, familyOf } from '../../../src/net/address.js'
+
+export const LO: Link = { name: 'lo', ifindex: 1, mac: '02:00:00:00:00:01', mode: 'generic' }
+export const ETH: Link = { name: 'eth1', ifindex: 2, mac: '02:00:00:00:00:02', mode: 'native' }
+
+/** The MAC that every real of the tests has: its last two bytes are the address's last byte and family. */
+export function macOf(address: string): string {
+  const last = address.split(/[.:]/).at(-1) ?? '0'
+  return `02:00:00:00:0${familyOf(address)}:${Number(last).toString(16).padStart(2, '0')}`
+}
+
+export function config(text: string): Config {
+  const result = parseConfig(text)
+  if (result.config === undefined) throw new Error(result.problems.map(({ message }) => message).join('\n'))
+  return result.config
+}
+
+export interface ServiceFields {
+  name?: string
+  vip?: string
+  port?: number
+  protocol?: string
+  scheduler?: string
+  /** Addresses, or address and weight. */
+  reals?: readonly (string | readonly [string, number])[]
+  [key: string]: unknown
+}
+
+/** A configuration on `lo`; services are by default one named `web` with two reals. */
+export function configOf(services: readonly ServiceFields[], rest: object = {}): Config {
+  const full = services.map(({ reals = ['10.0.0.11', '10.0.0.12'], ...fields }) => ({
+    name: 'web',
+    vip: '203.0.113.10',
+    port: 80,
+    protocol: 'tcp',
+    scheduler: 'rr',
+    ...fields,
+    reals: reals.map((real) => (typeof real === 'string' ? real : { address: real[0], weight: real[1] })),
+  }))
+  return config(JSON.stringify({ version: 1, interfaces: ['lo'], services: full, ...rest }))
+}
+
+export interface TargetOptions {
+  links?: readonly Link[]
+  linkOf?: (address: string) => Link
+  macOf?: (address: string) => string | undefined
+}
+
+export function targetOf(from: Config, options: TargetOptions = {}): Target {
+  const links = options.links ?? [LO]
+  return buildTarget({ config: from, links, linkOf: () => links[0] ?? LO, macOf, ...options })
+}
+
+/** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
+export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Array): object {
+  const services = live.services.map((service) => observeService(service, slotsOf(service.value)))
+  const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
+  return {
+    timeouts: live.settings.timeoutNs,
+    interfaces: new Map(live.interfaces),
+    txPorts: new Set(live.txPorts),
+    vips: vips.sort((a, b) => a.address.localeCompare(b.address)),
+    services: services.sort((a, b) => a.key.localeCompare(b.key)),
+    orphans: live.orphans.length,
+  }
+}
+
+function observeService({ vip, key, value, destinations }: LiveService, slots: Uint32Array) {
+  const { name, scheduler, forward, flags, ringSize, ringDigest, tableSize } = value
+  const real = ({ value: dest }: LiveDestination) => `${addressFromWords(dest.addr)} ${dest.port}`
+  const names = new Map(destinations.map((destination) => [destination.id, real(destination)]))
+  const facts = destinations.map((destination) => {
+    const { mac, srcMac, ifindex, flags: bits, weight, effectiveWeight } = destination.value
+    return { real: real(destination), mac, srcMac, ifindex, bits, weight, effectiveWeight }
+  })
+  return {
+    key: `${vip} ${key.protocol} ${key.port}`,
+    entry: { name, scheduler, forward, flags, ringSize, ringDigest, tableSize },
+    ring: Array.from(slots, (id) => names.get(id)),
+    destinations: facts.sort((a, b) => a.real.localeCompare(b.real)),
+  }
+}
+
+const keyOf = ({ vip, port, protocol, era }: ServiceKey): string => JSON.stringify([vip, port, protocol, era])
+
+/** Every map that a reconciliation writes, as plain JavaScript. */
+export class PlainMaps {
+  settings = { timeoutNs: timeoutsNs(configOf([])), era: 0 }
+  readonly interfaces = new Map<number, Interface>()
+  readonly txPorts = new Set<number>()
+  readonly vipIds = new Map<string, VipId>()
+  readonly vips = new Map<number, Vip>()
+  readonly services = new Map<string, { key: ServiceKey; value: Service }>()
+  readonly dests = new Map<number, Dest>()
+  readonly rings = new Map<number, Buffer>()
+
+  /** As readLiveState() reads the kernel's. */
+  live(): LiveState {
+    const vips = [...this.vipIds].map(([address, { id }]) => ({ id, address, value: this.vips.get(id) as Vip }))
+    const inUse = this.destinations()
+    const all = [...this.services.values()]
+    const ours = all.filter(({ key }) => key.era === this.settings.era)
+    const ids = new Set(ours.map(({ value }) => value.id))
+    return {
+      settings: this.settings,
+      interfaces: new Map(this.interfaces),
+      txPorts: new Set(this.txPorts),
+      vips,
+      services: ours.map(({ key, value }) => ({
+        key,
+        value,
+        vip: vips.find(({ id }) => id === key.vip)?.address,
+        destinations: inUse.filter((each) => each.value.service === value.id),
+      })),
+      staleKeys: all.filter(({ key }) => key.era !== this.settings.era).map(({ key }) => key),
+      orphans: inUse.filter(({ value }) => !ids.has(value.service)),
+      ringIndices: new Set(this.rings.keys()),
+      generationOf: (id) => this.dests.get(id)?.generation ?? 0,
+    }
+  }
+
+  destinations(): LiveDestination[] {
+    const all = [...this.dests].map(([id, value]) => ({ id, address: addressFromWords(value.addr), value }))
+    return all.filter(({ value }) => (value.flags & DestFlag.live) !== 0).sort((a, b) => a.id - b.id)
+  }
+
+  reconcile(target: Target): Reconciliation {
+    return reconcile(this.live(), target, (service) => {
+      const packed = service.value.ringSize === 0 ? Buffer.alloc(0) : this.rings.get(service.value.ring)
+      return packed !== undefined && sealFits(service, packed)
+    })
+  }
+
+  /** The steps of apply.ts, of which the first `steps` are done before somebody pulls the plug. */
+  apply(plan: Reconciliation, steps = Infinity): void {
+    const era = plan.live.settings.era ^ 1
+    const all = [
+      () => this.#writeInterfaces(plan),
+      () => plan.writeDests.forEach(([id, value]) => this.dests.set(id, value)),
+      () => plan.services.forEach(({ ring }) => ring && this.rings.set(ring.index, ring.packed)),
+      () => this.#addVips(plan),
+      () => plan.live.staleKeys.forEach((key) => this.services.delete(keyOf(key))),
+      () => plan.services.forEach(({ key, value }) => this.#setService({ ...key, era }, value)),
+      () => (this.settings = { timeoutNs: plan.target.timeoutNs, era }),
+      () => plan.retireDests.forEach(([id, value]) => this.dests.set(id, value)),
+      () => plan.vips.forEach(({ id, value }) => this.vips.set(id, value)),
+      () => this.#removeInterfaces(plan),
+      () => plan.live.services.forEach(({ key }) => this.services.delete(keyOf(key))),
+      () => plan.removeVips.forEach(({ address }) => this.vipIds.delete(address)),
+      () => plan.removeRings.forEach((index) => this.rings.delete(index)),
+    ]
+    for (const step of all.slice(0, steps)) step()
+  }
+
+  static readonly STEPS = 13
+
+  #setService(key: ServiceKey, value: Service): void {
+    this.services.set(keyOf(key), { key, value })
+  }
+
+  #writeInterfaces(plan: Reconciliation): void {
+    for (const [ifindex, value] of plan.writeInterfaces) {
+      this.interfaces.set(ifindex, value)
+      this.txPorts.add(ifindex)
+    }
+  }
+
+  #removeInterfaces(plan: Reconciliation): void {
+    for (const ifindex of plan.removeInterfaces) {
+      this.interfaces.delete(ifindex)
+      this.txPorts.delete(ifindex)
+    }
+  }
+
+  #addVips(plan: Reconciliation): void {
+    for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
+      this.vips.set(vip.id, vip.value)
+      this.vipIds.set(vip.address, vipIdValue(vip))
+    }
+  }
+
+  /** Reconciles with a configuration and applies it whole. */
+  become(from: Config, options?: TargetOptions): Reconciliation {
+    const plan = this.reconcile(targetOf(from, options))
+    this.apply(plan)
+    return plan
+  }
+
+  observe(): object {
+    return observe(this.live(), ({ ring, ringSize }) => ringSlots(this.rings.get(ring) ?? Buffer.alloc(0), ringSize))
+  }
+}
