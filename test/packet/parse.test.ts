@@ -92,6 +92,10 @@ describe('parsing the destination address', () => {
 describe('parsing lengths', () => {
   it.each([
     ['IPv4 total length shorter than its header', request(4, 'tcp', { four: { totalLength: 19 } })],
+    [
+      'a fragment with a total length shorter than its header',
+      request(4, 'udp', { four: { totalLength: 19, flags: 1 } }),
+    ],
     ['IPv4 total length beyond the frame', request(4, 'tcp', { four: { totalLength: 46 } })],
     ['IPv4 header longer than the frame', packet(link, ip(4, { four: { headerLength: 15, totalLength: 60 } }))],
     ['IPv6 payload length beyond the frame', request(6, 'tcp', { six: { payloadLength: 26 } })],
