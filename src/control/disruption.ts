@@ -63,8 +63,8 @@ export function movedShares(before: Names, after: Names): Omit<Disruption, 'serv
 }
 
 /** Reals by destination id, old and new: a service that moved to another port has new ids for the same reals. */
-function namesOf({ live }: ServiceStep, plan: Reconciliation): Map<number, string> {
-  const written = plan.writeDests.filter(([, value]) => value.service === live?.value.id)
+function namesOf({ live, value: service }: ServiceStep, plan: Reconciliation): Map<number, string> {
+  const written = plan.writeDests.filter(([, value]) => value.service === service.id)
   return new Map([
     ...(live?.destinations.map(({ id, address }) => [id, address] as const) ?? []),
     ...written.map(([id, value]) => [id, addressFromWords(value.addr)] as const),

@@ -70,7 +70,7 @@ export function reconcile(
   const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])), ringIntact)
   const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
   const matched = new Set(services.flatMap((step) => step.live ?? []))
-  const rings = new Set(services.map(({ value }) => value.ring))
+  const rings = new Set(services.flatMap(({ value }) => (value.ringSize > 0 ? value.ring : [])))
   return {
     target,
     live,
@@ -180,9 +180,9 @@ class ServiceBuilder {
     const { config } = target
     const protocol = PROTOCOL_NUMBERS[config.protocol]
     const key = { vip: this.#vipIds.get(config.vip) ?? 0, port: config.port, protocol }
-    const id = live?.value.id ?? this.#newServiceId()
-    // The conns of another VIP, port or protocol are not conns of this service: its destinations get new ids.
+    // The conns of another VIP, port or protocol are not conns of this service: it and its destinations get new ids.
     const moved = live?.vip !== config.vip || live.key.port !== config.port || live.key.protocol !== protocol
+    const id = moved ? this.#newServiceId() : live.value.id
     const known = moved ? [] : live.destinations
     const destIds = target.destinations.map((destination) => this.#destination(destination, id, known))
     const base = serviceValue(target, id)
