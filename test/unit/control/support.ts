@@ -2,15 +2,17 @@
 import { parseConfig } from '../../../src/config/parse.js'
 import type { Config } from '../../../src/config/schema.js'
 import type { Link, Target } from '../../../src/control/target.js'
-import { buildTarget, timeoutsNs } from '../../../src/control/target.js'
+import { buildTarget, timeoutTicks } from '../../../src/control/target.js'
 import type { Reconciliation } from '../../../src/control/reconcile.js'
-import { reconcile, vipIdValue } from '../../../src/control/reconcile.js'
+import { reconcile } from '../../../src/control/reconcile.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
 import { sealFits } from '../../../src/dataplane/live-state.js'
 import { ringSlots } from '../../../src/dataplane/ring-store.js'
-import type { Dest, Interface, Service, ServiceKey, Vip, VipId } from '../../../src/maps/generated.js'
+import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../../../src/maps/generated.js'
 import { DestFlag } from '../../../src/maps/generated.js'
 import { addressFromWords, familyOf } from '../../../src/net/address.js'
+
+export const HZ = 1000
 
 export const LO: Link = { name: 'lo', ifindex: 1, mac: '02:00:00:00:00:01', mode: 'generic' }
 export const ETH: Link = { name: 'eth1', ifindex: 2, mac: '02:00:00:00:00:02', mode: 'native' }
@@ -34,7 +36,7 @@ export interface ServiceFields {
   protocol?: string
   scheduler?: string
   /** Addresses, or address and weight. */
-  reals?: readonly (string | readonly [string, number])[]
+  reals?: readonly (string | readonly [string, number])[] | undefined
   [key: string]: unknown
 }
 
@@ -60,7 +62,7 @@ export interface TargetOptions {
 
 export function targetOf(from: Config, options: TargetOptions = {}): Target {
   const links = options.links ?? [LO]
-  return buildTarget({ config: from, links, linkOf: () => links[0] ?? LO, macOf, ...options })
+  return buildTarget({ config: from, hz: HZ, links, linkOf: () => links[0] ?? LO, macOf, ...options })
 }
 
 /** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
@@ -68,7 +70,7 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
   const services = live.services.map((service) => observeService(service, slotsOf(service.value)))
   const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
   return {
-    timeouts: live.settings.timeoutNs,
+    timeouts: live.settings.timeoutTicks,
     interfaces: new Map(live.interfaces),
     txPorts: new Set(live.txPorts),
     vips: vips.sort((a, b) => a.address.localeCompare(b.address)),
@@ -97,10 +99,17 @@ const keyOf = ({ vip, port, protocol, era }: ServiceKey): string => JSON.stringi
 
 /** Every map that a reconciliation writes, as plain JavaScript. */
 export class PlainMaps {
-  settings = { timeoutNs: timeoutsNs(configOf([])), era: 0 }
+  settings: Settings = {
+    hashSeed: 1n,
+    timeoutTicks: timeoutTicks(configOf([]), HZ),
+    era: 0,
+    connBuckets: 8,
+    hz: HZ,
+  }
   readonly interfaces = new Map<number, Interface>()
   readonly txPorts = new Set<number>()
-  readonly vipIds = new Map<string, VipId>()
+  /** vip_buckets: ids by address. */
+  readonly vipIds = new Map<string, number>()
   readonly vips = new Map<number, Vip>()
   readonly services = new Map<string, { key: ServiceKey; value: Service }>()
   readonly dests = new Map<number, Dest>()
@@ -108,7 +117,7 @@ export class PlainMaps {
 
   /** As readLiveState() reads the kernel's. */
   live(): LiveState {
-    const vips = [...this.vipIds].map(([address, { id }]) => ({ id, address, value: this.vips.get(id) as Vip }))
+    const vips = [...this.vipIds].map(([address, id]) => ({ id, address, value: this.vips.get(id) as Vip }))
     const inUse = this.destinations()
     const all = [...this.services.values()]
     const ours = all.filter(({ key }) => key.era === this.settings.era)
@@ -153,7 +162,7 @@ export class PlainMaps {
       () => this.#addVips(plan),
       () => plan.live.staleKeys.forEach((key) => this.services.delete(keyOf(key))),
       () => plan.services.forEach(({ key, value }) => this.#setService({ ...key, era }, value)),
-      () => (this.settings = { timeoutNs: plan.target.timeoutNs, era }),
+      () => (this.settings = { ...this.settings, timeoutTicks: plan.target.timeoutTicks, era }),
       () => plan.retireDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.vips.forEach(({ id, value }) => this.vips.set(id, value)),
       () => this.#removeInterfaces(plan),
@@ -187,7 +196,7 @@ export class PlainMaps {
   #addVips(plan: Reconciliation): void {
     for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
       this.vips.set(vip.id, vip.value)
-      this.vipIds.set(vip.address, vipIdValue(vip))
+      this.vipIds.set(vip.address, vip.id)
     }
   }
 
