@@ -1,17 +1,10 @@
 /** What the control plane takes, over sizes of the table: from the file's text to the maps, step by step. */
 import { performance } from 'node:perf_hooks'
-import type { Config } from '../src/config/schema.js'
-import { parseConfig } from '../src/config/parse.js'
 import { readYaml } from '../src/config/yaml-source.js'
 import { applyReconciliation } from '../src/control/apply.js'
 import { changesOf } from '../src/control/changes.js'
-import type { Reconciliation } from '../src/control/reconcile.js'
-import { reconcile } from '../src/control/reconcile.js'
 import type { Link } from '../src/control/target.js'
-import { buildTarget } from '../src/control/target.js'
-import type { LbMaps } from '../src/dataplane/lb-maps.js'
-import { readLiveState, ringIntact } from '../src/dataplane/live-state.js'
-import { DIRECTOR_MAC } from './director.js'
+import { configOf, DIRECTOR_MAC, planFor } from './director.js'
 import { loadDataplane } from './objects.js'
 import { median } from './statistics.js'
 import { formatTable, rounded } from './table.js'
@@ -54,31 +47,19 @@ function timed<T>(work: () => T): [result: T, milliseconds: number] {
   return [result, performance.now() - start]
 }
 
-function configOf(text: string): Config {
-  const { config, problems } = parseConfig(text)
-  if (config === undefined) throw new Error(`the benchmark's own file is refused: ${JSON.stringify(problems[0])}`)
-  return config
-}
-
-function planFor(maps: LbMaps, config: Config): Reconciliation {
-  const macOf = (): string => '02:00:00:00:01:01'
-  const target = buildTarget({ config, links: [LINK], linkOf: () => LINK, macOf })
-  return reconcile(readLiveState(maps), target, (service) => ringIntact(maps, service))
-}
-
 async function measure(services: number, object: string): Promise<ApplyTimes> {
   using dataplane = await loadDataplane(object)
   const { maps } = dataplane
   const text = configText(services)
   const [, parse] = timed(() => readYaml(text))
   const [config, whole] = timed(() => configOf(text))
-  const [fresh, planFromNothing] = timed(() => planFor(maps, config))
+  const [fresh, planFromNothing] = timed(() => planFor(maps, config, [LINK], LINK))
   const [, applyFromNothing] = timed(() => applyReconciliation(maps, fresh))
-  const [empty, emptyPlan] = timed(() => changesOf(planFor(maps, config)))
+  const [empty, emptyPlan] = timed(() => changesOf(planFor(maps, config, [LINK], LINK)))
   if (empty.length > 0) throw new Error(`a second plan is not empty: ${JSON.stringify(empty[0])}`)
   // One real leaves, another comes.
   const edited = configOf(configText(services, 2))
-  const [plan, planOneReal] = timed(() => planFor(maps, edited))
+  const [plan, planOneReal] = timed(() => planFor(maps, edited, [LINK], LINK))
   if (changesOf(plan).length !== 2) throw new Error(`not one real changed: ${JSON.stringify(changesOf(plan))}`)
   const [, applyOneReal] = timed(() => applyReconciliation(maps, plan))
   return { parse, validate: whole - parse, planFromNothing, applyFromNothing, emptyPlan, planOneReal, applyOneReal }

@@ -1,13 +1,17 @@
 /** The program under test and the bench's own programs, loaded. */
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { bytes, struct, u32 } from '../src/btf/layout.js'
+import { DEFAULTS } from '../src/config/defaults.js'
+import { measureHz } from '../src/dataplane/clock.js'
+import { connBuckets } from '../src/dataplane/conn-table.js'
 import { CollectionSpec } from '../src/loader/collection-spec.js'
 import { Collection } from '../src/loader/collection.js'
 import { Codec, u32Codec, u64Codec } from '../src/maps/codec.js'
 import type { ObjectDescriptor } from '../src/maps/descriptor.js'
 import { perCpuMap, plainMap } from '../src/maps/descriptor.js'
-import { xdpLb } from '../src/maps/generated.js'
+import { ConnState, xdpLb } from '../src/maps/generated.js'
 import { MapType } from '../src/maps/map-type.js'
 
 const TEMPLATE_BYTES = 80
@@ -80,9 +84,16 @@ function load<D extends ObjectDescriptor>(path: string | URL, descriptor: D): Pr
   return Collection.load(CollectionSpec.parse(readFileSync(path), descriptor.name), descriptor)
 }
 
-/** A fresh dataplane from an object file, its maps empty. */
-export function loadDataplane(object: string): Promise<Collection<typeof xdpLb>> {
-  return load(object, xdpLb)
+/** A fresh dataplane from an object file, for the default number of conns, without services. */
+export async function loadDataplane(object: string): Promise<Collection<typeof xdpLb>> {
+  const spec = CollectionSpec.parse(readFileSync(object), xdpLb.name)
+  const buckets = connBuckets(DEFAULTS.conns.max)
+  spec.map('conns').maxEntries = buckets
+  const dataplane = await Collection.load(spec, xdpLb)
+  const hz = await measureHz(dataplane.programs.lbClock)
+  const timeoutTicks = Object.values(ConnState).map(() => 0)
+  dataplane.maps.settings.set(0, { hashSeed: randomBytes(8).readBigUInt64LE(), timeoutTicks, era: 0, connBuckets: buckets, hz })
+  return dataplane
 }
 
 export function loadTestrun(): Promise<Collection<typeof testrunObject>> {

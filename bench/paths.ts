@@ -4,13 +4,13 @@ import { attachXdp } from '../src/loader/link.js'
 import type { Program } from '../src/loader/program.js'
 import type { xdpLb } from '../src/maps/generated.js'
 import { macBytes } from '../src/net/mac.js'
-import { fillTables, realAddress, realMac, REALS_PER_SERVICE, SERVICES, VIP4, WAY_OUT_MAC } from './director.js'
+import { fillTables, realMac, realsOf, VIP4, WAY_OUT_MAC } from './director.js'
 import { type BenchLab, type Row, run } from './lab.js'
 import type { liveObject } from './objects.js'
 
-/** The service that the frames are for. */
-const SERVICE = SERVICES.findIndex(({ name }) => name === 'dns4')
-const REALS = Array.from({ length: REALS_PER_SERVICE }, (_, index) => SERVICE * REALS_PER_SERVICE + index)
+/** Of the service that the frames are for. */
+const REALS = realsOf('dns4')
+const FIRST_REAL = REALS[0] ?? ''
 /** As bench/bpf/live.c. */
 const LIMIT_REALS = 128
 
@@ -40,7 +40,7 @@ function setUpTx(row: Row, { live }: PathContext): void {
 function setUpLimit(row: Row, { live }: PathContext): void {
   const srcMac = macBytes(WAY_OUT_MAC)
   for (let index = 0; index < LIMIT_REALS; index++) {
-    live.maps.reals.set(index, { mac: macBytes(realMac(REALS[index % REALS.length] ?? 0)), srcMac })
+    live.maps.reals.set(index, { mac: macBytes(realMac(REALS[index % REALS.length] ?? FIRST_REAL)), srcMac })
   }
   row.director.run(() => live.maps.wayOut.set(0, row.d1))
   attach(row, live.programs.drLimit)
@@ -53,7 +53,7 @@ function setUpVeer(row: Row, { dataplane }: PathContext): void {
 
 /** Addresses, neighbours and forwarding by the kernel. */
 function setUpRouter({ directorName }: Row): void {
-  const neighbours = REALS.map((id) => `neigh add ${realAddress(id)} lladdr ${realMac(id)} dev d1 nud permanent`)
+  const neighbours = REALS.map((real) => `neigh add ${real} lladdr ${realMac(real)} dev d1 nud permanent`)
   const lines = ['addr add 192.0.2.1/24 dev d0', 'addr add 10.2.255.254/16 dev d1', ...neighbours]
   run('ip', ['-n', directorName, '-batch', '-'], `${lines.join('\n')}\n`)
   run('ip', ['netns', 'exec', directorName, 'sysctl', '-qw', 'net.ipv4.ip_forward=1'])
@@ -61,12 +61,12 @@ function setUpRouter({ directorName }: Row): void {
 
 function setUpForwarding(row: Row): void {
   setUpRouter(row)
-  run('ip', ['-n', row.directorName, 'route', 'add', VIP4, 'via', realAddress(REALS[0] ?? 0), 'dev', 'd1'])
+  run('ip', ['-n', row.directorName, 'route', 'add', VIP4, 'via', FIRST_REAL, 'dev', 'd1'])
 }
 
 function setUpNftables(row: Row): void {
   setUpRouter(row)
-  const targets = REALS.map((id, index) => `${index} : ${realAddress(id)}`).join(', ')
+  const targets = REALS.map((real, index) => `${index} : ${real}`).join(', ')
   const rule = `ip daddr ${VIP4} udp dport 53 dnat to jhash ip saddr . udp sport mod ${REALS.length} map { ${targets} }`
   const hook = 'type nat hook prerouting priority dstnat; policy accept;'
   run('ip', ['netns', 'exec', row.directorName, 'nft', '-f', '-'], `table ip bench { chain in { ${hook} ${rule}\n}\n}\n`)

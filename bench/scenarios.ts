@@ -60,6 +60,8 @@ export interface Scenario {
   /** SYN that makes the conn, for TCP that is established before it is timed. */
   opening?: Uint8Array
   verdict: VerdictNumber
+  /** Of the flows when they are timed: made before, none of them, or none and no room for one. */
+  conns: 'known' | 'none' | 'full'
   /** The frame that must come out for flow number `flow`; forwarded ones: but for the MACs, which the conn names. */
   expected(flow: number): Uint8Array
   /** The most that it may cost, net nanoseconds (issue 2). */
@@ -76,7 +78,7 @@ interface Kind {
 
 const ONE: Flows = { count: 1, order: 'one' }
 const random = (count: number): Flows => ({ count, order: 'random' })
-/** So many that a flow has long been evicted from the conn table when it comes again. */
+/** Each comes once in a round. */
 const NEW_EVERY_TIME: Flows = { count: 2 ** 24, order: 'sequential' }
 
 function ipFrame({ family, l4, vip }: Kind, flow: number, ttl: number): Uint8Array {
@@ -100,6 +102,7 @@ function forwarded(name: string, kind: Kind, flows: Flows, more: Partial<Scenari
     family: flows.count === 1 ? 0 : kind.family,
     flows,
     verdict: Verdict.forwardKnown,
+    conns: 'known',
     expected: (flow) => ipFrame(kind, flow, 63),
     ...more,
   }
@@ -116,11 +119,11 @@ function flowText({ count }: Flows): string {
 }
 
 function untouched(name: string, frame: Uint8Array, verdict: VerdictNumber, more: Partial<Scenario> = {}): Scenario {
-  return { name, frame, family: 0, flows: ONE, verdict, expected: () => frame, ...more }
+  return { name, frame, family: 0, flows: ONE, verdict, conns: 'known', expected: () => frame, ...more }
 }
 
 function answered(name: string, frame: Uint8Array, reply: Uint8Array, verdict: VerdictNumber): Scenario {
-  return { name, frame, family: 0, flows: ONE, verdict, expected: () => reply }
+  return { name, frame, family: 0, flows: ONE, verdict, conns: 'known', expected: () => reply }
 }
 
 function echo(family: 4 | 6): Scenario {
@@ -172,19 +175,22 @@ export const KNOWN: readonly Scenario[] = [
   untouched('VIP, no service on the port', ipFrame(tcp4(9, 'syn'), 0, 64), Verdict.passUnmatched),
 ]
 
-/** A conn made by every packet, others evicted for it. */
+const newFlow = (name: string, kind: Kind, katran?: number): Scenario =>
+  forwarded(name, kind, NEW_EVERY_TIME, {
+    verdict: Verdict.forwardNew,
+    conns: 'none',
+    ...(katran === undefined ? {} : { katran }),
+  })
+
+/** A conn made by every packet, or room looked for in vain. */
 export const NEW: readonly Scenario[] = [
-  forwarded('TCP v4 SYN, new flow each, mh', tcp4(80, 'syn'), NEW_EVERY_TIME, {
-    verdict: Verdict.forwardNew,
-    katran: 924,
-  }),
-  forwarded('TCP v4 SYN, new flow each, rr', tcp4(81, 'syn'), NEW_EVERY_TIME, { verdict: Verdict.forwardNew }),
-  forwarded('TCP v6 SYN, new flow each, mh', { family: 6, l4: tcpTo(80, 'syn') }, NEW_EVERY_TIME, {
-    verdict: Verdict.forwardNew,
-  }),
-  forwarded('UDP v4, new flow each, mh', { family: 4, l4: udpTo(53) }, NEW_EVERY_TIME, {
-    verdict: Verdict.forwardNew,
-    katran: 977,
+  newFlow('TCP v4 SYN, new flow each, mh', tcp4(80, 'syn'), 924),
+  newFlow('TCP v4 SYN, new flow each, rr', tcp4(81, 'syn')),
+  newFlow('TCP v6 SYN, new flow each, mh', { family: 6, l4: tcpTo(80, 'syn') }),
+  newFlow('UDP v4, new flow each, mh', { family: 4, l4: udpTo(53) }, 977),
+  forwarded('UDP v4, new flow each, conn table full', { family: 4, l4: udpTo(53) }, NEW_EVERY_TIME, {
+    verdict: Verdict.forwardStateless,
+    conns: 'full',
   }),
 ]
 
