@@ -11,7 +11,7 @@ export default defineConfig({
     sequence: { shuffle: true },
     projects: [
       project('unit', ['test/unit/**/*.test.ts']),
-      project('packet', ['test/{packet,loader,native}/**/*.test.ts'], { pool: 'forks', testTimeout: 30_000 }),
+      project('packet', ['test/{packet,loader,native,control}/**/*.test.ts'], { pool: 'forks', testTimeout: 30_000 }),
       project('e2e', ['test/e2e/**/*.test.ts'], { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 }),
     ],
   },

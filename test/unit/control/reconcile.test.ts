@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { changesOf } from '../../../src/control/changes.js'
 import type { Reconciliation } from '../../../src/control/reconcile.js'
 import { ringSlots } from '../../../src/dataplane/ring-store.js'
+import type { Dest, Vip } from '../../../src/maps/generated.js'
 import { DestFlag, Limit } from '../../../src/maps/generated.js'
 import { macBytes } from '../../../src/net/mac.js'
 import type { ServiceFields, TargetOptions } from './support.js'
@@ -273,7 +274,7 @@ const DRIFT: [string, (maps: PlainMaps) => void, string[]][] = [
     'a VIP too many',
     (maps) => {
       maps.vipIds.set('203.0.113.99', 5)
-      maps.vips.set(5, { ...(maps.vips.get(0) as never) })
+      maps.vips.set(5, { ...(maps.vips.get(0) as Vip) })
     },
     ['remove vips.203.0.113.99'],
   ],
@@ -381,7 +382,7 @@ describe('ids', () => {
   it('used up by old and new destinations together are an error that says what to do', () => {
     const maps = holding(WEB)
     const live = maps.destinations()[0]
-    for (let id = 2; id < Limit.maxDests; id++) maps.dests.set(id, { ...(live?.value as never) })
+    for (let id = 2; id < Limit.maxDests; id++) maps.dests.set(id, { ...(live?.value as Dest) })
     expect(() => planFor(maps, [{ ...WEB, port: 81 }])).toThrow(
       expect.objectContaining({ code: 'LB_ERR_IDS_USED_UP' }),
     )

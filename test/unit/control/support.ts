@@ -55,6 +55,7 @@ export function configOf(services: readonly ServiceFields[], rest: object = {}):
 }
 
 export interface TargetOptions {
+  hz?: number
   links?: readonly Link[]
   linkOf?: (address: string) => Link
   macOf?: (address: string) => string | undefined
