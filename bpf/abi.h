@@ -26,9 +26,13 @@ enum lb_limit {
 	LB_MAX_INTERFACES = 64,
 	/* A changed ring is written to a free place before the service is pointed at it. */
 	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
-	LB_RING_CHUNK = 64,   /* slots in one value of an inner ring map */
-	LB_RING_MAX = 131072, /* slots in one ring */
-	LB_DEFAULT_CONNS = 1048576,
+	LB_RING_CHUNK = 64,    /* slots in one value of an inner ring map */
+	LB_RING_MAX = 131072,  /* slots in one ring */
+	LB_VIP_BUCKETS = 4096, /* a power of two */
+	LB_VIP_WAYS = 4,       /* VIPs in one bucket */
+	LB_CONN_WAYS = 8,      /* conns in one bucket */
+	LB_CONN_LOAD = 5,      /* conns per bucket when the table holds conns.max of them */
+	LB_TICK_JIFFIES = 16,  /* jiffies in one tick, the unit of conn timers */
 	LB_MAX_VERDICTS = 128,
 };
 
@@ -53,11 +57,22 @@ enum lb_echo {
 	LB_ECHO_DROP = 3,
 };
 
-/* vip_ids: struct lb_addr -> struct lb_vip_id. Never changed in place: what may change is in vips. */
-struct lb_vip_id {
-	__u16 id;    /* index into vips, part of the keys of services and conns */
-	__u8 family; /* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
-	__u8 pad;
+struct lb_vip_slot {
+	__u16 id;     /* index into vips, part of the keys of services and conns */
+	__u8 family;  /* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
+	__u8 present; /* 1; written last, so that a half-written slot is no VIP */
+	struct lb_addr addr;
+};
+
+/*
+ * vip_buckets[hash of the address]: the addresses that are VIPs. A hash table of our own in
+ * an array, since every packet on the interface pays for this look-up: reading an array is
+ * three instructions, a look-up in a BPF hash map is calls. lib/vip.h reads it,
+ * src/dataplane/vip-table.ts writes it.
+ */
+struct lb_vip_bucket {
+	__u32 overflow; /* 1: VIPs of this bucket lie in their second bucket */
+	struct lb_vip_slot slot[LB_VIP_WAYS];
 };
 
 /* vips[id]. Read by ARP, ND and echo only. */
@@ -94,7 +109,7 @@ enum lb_service_flag {
  * are never touched.)
  */
 struct lb_service_key {
-	__u16 vip; /* struct lb_vip_id.id */
+	__u16 vip; /* struct lb_vip_slot.id */
 	__be16 port;
 	__u8 protocol; /* IPPROTO_TCP or IPPROTO_UDP */
 	__u8 era;      /* 0 or 1 */
@@ -153,7 +168,7 @@ struct lb_ring_chunk {
 
 struct lb_conn_key {
 	struct lb_addr client;
-	__u16 vip; /* struct lb_vip_id.id */
+	__u16 vip; /* struct lb_vip_slot.id */
 	__u8 protocol;
 	__u8 pad;
 	__be16 client_port;
@@ -177,16 +192,24 @@ enum lb_conn_state {
 	LB_CONN_STATES = 12,
 };
 
-/*
- * conns: struct lb_conn_key -> struct lb_conn. 56 bytes, so that key, value and
- * the kernel's 48-byte element header fill two cache lines exactly.
- */
 struct lb_conn {
-	__u64 expires;    /* CLOCK_MONOTONIC_COARSE, ns; past it the conn is dead */
-	__u32 dest;       /* index into dests */
+	struct lb_conn_key key;
+	__u32 dest;       /* index into dests; read and written with generation as one word */
 	__u32 generation; /* of that destination when the conn was made */
 	__u8 state;       /* enum lb_conn_state */
-	__u8 pad[39];
+	__u8 pad[31];
+};
+
+/*
+ * conns[hash of the key]: a set-associative table of our own in an array. A known flow costs
+ * one line for the tags and one for its conn, and no call; a new one is a few stores, where
+ * an insert into a BPF hash or LRU map costs hundreds of nanoseconds. lib/conn.h says who may
+ * write what, and why that needs no lock.
+ */
+struct lb_conn_bucket {
+	__u32 tag[LB_CONN_WAYS];     /* part of the hash; 0: free, 1: being written */
+	__u32 expires[LB_CONN_WAYS]; /* tick; from then on the conn is dead */
+	struct lb_conn conn[LB_CONN_WAYS];
 };
 
 /* ---- interfaces, settings, counters ------------------------------------ */
@@ -206,8 +229,11 @@ struct lb_interface {
 
 /* settings[0]: what may change without loading the program again. */
 struct lb_settings {
-	__u64 timeout_ns[LB_CONN_STATES]; /* by enum lb_conn_state */
-	__u32 era;                        /* of the services in force, see lb_service_key */
+	__u64 hash_seed;                     /* of the conn table; random, never changed */
+	__u32 timeout_ticks[LB_CONN_STATES]; /* by enum lb_conn_state */
+	__u32 era;                           /* of the services in force, see lb_service_key */
+	__u32 conn_buckets;                  /* entries of conns */
+	__u32 hz;                            /* jiffies a second, for user space */
 	__u32 pad;
 };
 
@@ -263,13 +289,15 @@ enum lb_verdict {
 	LB_DROP_NOT_LINEAR = 72,   /* headers lie outside the frame's first buffer */
 };
 
-_Static_assert(sizeof(struct lb_vip_id) == 4, "lb_vip_id");
+_Static_assert(sizeof(struct lb_vip_slot) == 20, "lb_vip_slot");
+_Static_assert(sizeof(struct lb_vip_bucket) == 84, "lb_vip_bucket");
 _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip");
 _Static_assert(sizeof(struct lb_service_key) == 8, "lb_service_key");
 _Static_assert(sizeof(struct lb_service) == 96, "lb_service");
 _Static_assert(sizeof(struct lb_dest) == 64, "lb_dest");
 _Static_assert(sizeof(struct lb_conn_key) == 24, "lb_conn_key");
-_Static_assert(sizeof(struct lb_conn) == 56, "lb_conn");
+_Static_assert(sizeof(struct lb_conn) == 64, "lb_conn");
+_Static_assert(sizeof(struct lb_conn_bucket) == 576, "lb_conn_bucket");
 _Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");
 _Static_assert(sizeof(struct lb_meta) == 80, "lb_meta");
 

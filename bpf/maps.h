@@ -10,14 +10,14 @@
 #include <bpf/bpf_helpers.h>
 #include "abi.h"
 
-/* Is the destination address a VIP? Writer: control. Reader: every packet. */
+/* Is the destination address a VIP? Writer: control, by way of vip-table.ts. Reader: every packet. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LB_MAX_VIPS);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_VIP_BUCKETS);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
-	__type(key, struct lb_addr);
-	__type(value, struct lb_vip_id);
-} vip_ids SEC(".maps");
+	__type(key, __u32);
+	__type(value, struct lb_vip_bucket);
+} vip_buckets SEC(".maps");
 
 /* What is known of a VIP, by id. Writer: control. Reader: ARP, ND, echo. */
 struct {
@@ -70,12 +70,16 @@ struct {
 	__type(value, __u64);
 } cursors SEC(".maps");
 
-/* Known flows. Writer and reader: the dataplane. */
+/*
+ * Known flows. Writer and reader: the dataplane. MMAPABLE makes the kernel align the values to
+ * a page, so that a conn is one cache line. The loader sets the size: conns.max / LB_CONN_LOAD.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, LB_DEFAULT_CONNS);
-	__type(key, struct lb_conn_key);
-	__type(value, struct lb_conn);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct lb_conn_bucket);
 } conns SEC(".maps");
 
 /* Attached interfaces by ifindex. Writer: control. Reader: new flows, ARP, ND, echo. */

@@ -13,6 +13,7 @@
 #include "lib/sched.h"
 #include "lib/stats.h"
 #include "lib/verdict.h"
+#include "lib/vip.h"
 
 /*
  * Enums reach BTF only through something global that has their type; so does the value
@@ -51,7 +52,7 @@ static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	const struct lb_settings *set = settings_get();
 	const struct lb_service *service;
 	const struct lb_dest *dest;
-	int verdict, full;
+	int verdict, recorded;
 	__u32 dest_id;
 
 	service = set ? service_lookup(pkt, set->era) : NULL;
@@ -69,10 +70,10 @@ static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	verdict = fwd_prepare(ctx, pkt, dest);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	full = conn_create(pkt, dest, dest_id, set, bpf_ktime_get_coarse_ns());
-	stats_forwarded(pkt, service->id, dest_id, !full);
+	recorded = conn_record(pkt, dest, dest_id, set);
+	stats_forwarded(pkt, service->id, dest_id, recorded);
 	fwd_dr(ctx, pkt, dest);
-	return full ? LB_FORWARD_STATELESS : LB_FORWARD_NEW;
+	return recorded ? LB_FORWARD_NEW : LB_FORWARD_STATELESS;
 }
 
 static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
@@ -111,10 +112,10 @@ static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int
 	}
 }
 
-/* A packet of a flow that has a conn with a destination. */
+/* A packet of a flow whose conn is alive and has its destination. */
 static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
-                                      struct lb_conn *conn, const struct lb_dest *dest,
-                                      const struct lb_settings *set, __u64 now)
+                                      const struct lb_conn_place *place, const struct lb_dest *dest,
+                                      const struct lb_settings *set, __u32 now)
 {
 	int verdict;
 
@@ -125,8 +126,8 @@ static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
 	verdict = fwd_prepare(ctx, pkt, dest);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	conn_advance(conn, pkt, set, now);
-	stats_forwarded(pkt, dest->service, conn->dest, 0);
+	conn_advance(place, pkt, set, now);
+	stats_forwarded(pkt, dest->service, conn_at(place)->dest, 0);
 	fwd_dr(ctx, pkt, dest);
 	return LB_FORWARD_KNOWN;
 }
@@ -135,16 +136,18 @@ static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
 static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_settings *set = settings_get();
-	__u64 now = bpf_ktime_get_coarse_ns();
+	struct lb_conn_place place = {};
 	const struct lb_dest *dest;
-	struct lb_conn *conn;
+	__u32 now = ticks_now();
 
-	conn = bpf_map_lookup_elem(&conns, &pkt->key);
-	if (!set || !conn || conn->expires <= now || conn_reused(conn, pkt))
+	if (set)
+		place = conn_find(set, conn_hash(&pkt->key, set->hash_seed), &pkt->key);
+	if (!place.bucket || tick_passed(*conn_expires(&place), now) ||
+	    conn_reused(conn_at(&place), pkt))
 		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
-	dest = dest_lookup(conn->dest);
-	if (dest && conn_dest_valid(conn, dest))
-		return known_flow(ctx, pkt, conn, dest, set, now);
+	dest = dest_lookup(conn_at(&place)->dest);
+	if (dest && conn_dest_valid(conn_at(&place), dest))
+		return known_flow(ctx, pkt, &place, dest, set, now);
 	if (pkt->key.protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
 		return to_vip_slow(ctx, pkt, LB_DROP_REAL_GONE);
 	return to_vip_slow(ctx, pkt, LB_UNDECIDED);
@@ -163,7 +166,7 @@ static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, int
 static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	struct iphdr *ip = l3_header(ctx, pkt, sizeof(*ip));
-	const struct lb_vip_id *vip;
+	const struct lb_vip_slot *vip;
 
 	if (!ip || ip->version != 4 || ip->ihl < 5)
 		return LB_PASS_INCOMPLETE;
@@ -179,7 +182,7 @@ static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt
 static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
-	const struct lb_vip_id *vip;
+	const struct lb_vip_slot *vip;
 
 	if (!ip6 || ip6->version != 6)
 		return LB_PASS_INCOMPLETE;
@@ -205,7 +208,7 @@ static __always_inline int classify(struct xdp_md *ctx, struct lb_packet *pkt)
 		return ipv6_packet(ctx, pkt);
 	case bpf_htons(ETH_P_ARP):
 		return arp_answer(ctx, pkt);
-	case 0:
+	case -1:
 		return LB_PASS_INCOMPLETE;
 	default:
 		return LB_PASS_NOT_IP;
@@ -218,6 +221,18 @@ int xdp_lb(struct xdp_md *ctx)
 	struct lb_packet pkt = {};
 
 	return verdict_action(&pkt, classify(ctx, &pkt));
+}
+
+/* The clock of the conn timers, for user space: jiffies as the first 8 bytes of the packet. */
+SEC("xdp.frags")
+int lb_clock(struct xdp_md *ctx)
+{
+	__u64 *out = frame_data(ctx);
+
+	if ((void *)(out + 1) > frame_end(ctx))
+		return XDP_ABORTED;
+	*out = bpf_jiffies64();
+	return XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

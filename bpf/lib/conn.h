@@ -1,10 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The conn table: one look-up for a known flow. */
+/*
+ * The conn table: buckets of LB_CONN_WAYS conns; a conn lies in the first of its two buckets
+ * that had room. Who writes what, without a lock:
+ *
+ * - A free way, or one whose conn is dead for longer than LB_CONN_GRACE, belongs to who sets
+ *   its tag from what it was to LB_TAG_BUSY by compare-and-swap. It writes the conn and then
+ *   the tag, with an exchange, which orders the two.
+ * - A reader takes a way whose tag and key are its own. It never uses a dead conn, so within
+ *   the grace nobody can be reading a way that is given to another flow.
+ * - A live conn is written by packets of its own flow only: state, expires, and (destination,
+ *   generation) as one word. Packets of one flow on two CPUs at once may both win; each
+ *   outcome is one that an order of the two packets would have had.
+ * - Two CPUs that insert one key at once see each other's tag after writing their own; the
+ *   later way in search order gives up.
+ */
 #ifndef LB_CONN_H
 #define LB_CONN_H
 
+#include "hash.h"
 #include "packet.h"
 #include "tcp_state.h"
+
+#define LB_TAG_FREE  0
+#define LB_TAG_BUSY  1
+#define LB_TAG_FIRST 2 /* the least that marks a conn */
+
+/* Ticks; at 1000 Hz about a second, at 100 Hz ten. No program runs that long. */
+#define LB_CONN_GRACE 64
+
+struct lb_conn_place {
+	struct lb_conn_bucket *bucket; /* NULL: nowhere */
+	__u32 way;
+};
 
 static __always_inline const struct lb_settings *settings_get(void)
 {
@@ -16,6 +43,95 @@ static __always_inline const struct lb_settings *settings_get(void)
 static __always_inline const struct lb_dest *dest_lookup(__u32 id)
 {
 	return bpf_map_lookup_elem(&dests, &id);
+}
+
+static __always_inline __u32 ticks_now(void)
+{
+	return bpf_jiffies64() / LB_TICK_JIFFIES;
+}
+
+static __always_inline __u64 conn_hash(const struct lb_conn_key *key, __u64 seed)
+{
+	const __u64 *words = (const __u64 *)key;
+
+	return hash_word(hash_word(hash_word(seed, words[0]), words[1]), words[2]);
+}
+
+static __always_inline __u32 conn_tag(__u64 hash)
+{
+	__u32 tag = hash >> 32;
+
+	return tag < LB_TAG_FIRST ? tag + LB_TAG_FIRST : tag;
+}
+
+/* choice: 0 or 1. The tag takes part, so that flows that share one bucket part at the other. */
+static __always_inline struct lb_conn_bucket *conn_bucket(const struct lb_settings *set, __u64 hash,
+                                                          __u32 choice)
+{
+	__u32 index = hash;
+
+	if (choice)
+		index = (index ^ conn_tag(hash)) * 0x85ebca6b;
+	index = hash_scale(index, set->conn_buckets);
+	return bpf_map_lookup_elem(&conns, &index);
+}
+
+static __always_inline int conn_key_equal(const struct lb_conn_key *a, const struct lb_conn_key *b)
+{
+	const __u64 *x = (const __u64 *)a;
+	const __u64 *y = (const __u64 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+}
+
+/* The first way of a bucket that holds this key, LB_CONN_WAYS when none does. */
+static __always_inline __u32 conn_way(const struct lb_conn_bucket *bucket, __u32 tag,
+                                      const struct lb_conn_key *key)
+{
+	__u32 way;
+
+#pragma unroll
+	for (way = 0; way < LB_CONN_WAYS; way++)
+		if (bucket->tag[way] == tag && conn_key_equal(&bucket->conn[way].key, key))
+			break;
+	return way;
+}
+
+/* Where the conn with this key is, dead or alive. */
+static __always_inline struct lb_conn_place conn_find(const struct lb_settings *set, __u64 hash,
+                                                      const struct lb_conn_key *key)
+{
+	struct lb_conn_place place = {};
+	__u32 tag = conn_tag(hash);
+	__u32 choice;
+
+#pragma unroll
+	for (choice = 0; choice < 2; choice++) {
+		place.bucket = conn_bucket(set, hash, choice);
+		if (!place.bucket)
+			return place;
+		place.way = conn_way(place.bucket, tag, key);
+		if (place.way < LB_CONN_WAYS)
+			return place;
+	}
+	place.bucket = NULL;
+	return place;
+}
+
+/* The conn at a place that is one. */
+static __always_inline struct lb_conn *conn_at(const struct lb_conn_place *place)
+{
+	return &place->bucket->conn[place->way & (LB_CONN_WAYS - 1)];
+}
+
+static __always_inline __u32 *conn_expires(const struct lb_conn_place *place)
+{
+	return &place->bucket->expires[place->way & (LB_CONN_WAYS - 1)];
+}
+
+static __always_inline int tick_passed(__u32 tick, __u32 now)
+{
+	return (__s32)(tick - now) <= 0;
 }
 
 /* The conn's destination is still the one that it was made for. */
@@ -35,36 +151,113 @@ static __always_inline int conn_reused(const struct lb_conn *conn, const struct 
 	        conn->state == LB_CONN_FIN_WAIT);
 }
 
-/* State and timer after this packet. A line that others read is written only when it changes. */
-static __always_inline void conn_advance(struct lb_conn *conn, const struct lb_packet *pkt,
-                                         const struct lb_settings *set, __u64 now)
+/* The state after this packet. */
+static __always_inline __u8 conn_next_state(__u8 state, const struct lb_packet *pkt)
 {
-	__u8 state = LB_CONN_UDP;
-	__u64 expires;
-
-	if (pkt->key.protocol == IPPROTO_TCP)
-		state = tcp_next_state(conn->state, pkt->tcp_flags);
-	if (state >= LB_CONN_STATES)
-		return;
-	expires = now + set->timeout_ns[state];
-	if (conn->state != state)
-		conn->state = state;
-	if (conn->expires != expires)
-		conn->expires = expires;
+	if (pkt->key.protocol != IPPROTO_TCP)
+		return LB_CONN_UDP;
+	return tcp_next_state(state, pkt->tcp_flags);
 }
 
-/* Records a new flow. Returns 0, or a negative errno when there is no room. */
-static __always_inline int conn_create(const struct lb_packet *pkt, const struct lb_dest *dest,
-                                       __u32 dest_id, const struct lb_settings *set, __u64 now)
+static __always_inline __u32 conn_timeout(const struct lb_settings *set, __u8 state)
 {
+	return state < LB_CONN_STATES ? set->timeout_ticks[state] : 0;
+}
+
+/* State and timer after this packet. A line that others read is written only when it changes. */
+static __always_inline void conn_advance(const struct lb_conn_place *place,
+                                         const struct lb_packet *pkt, const struct lb_settings *set,
+                                         __u32 now)
+{
+	struct lb_conn *conn = conn_at(place);
+	__u8 state = conn_next_state(conn->state, pkt);
+	__u32 expires = now + conn_timeout(set, state);
+
+	if (conn->state != state)
+		conn->state = state;
+	if (*conn_expires(place) != expires)
+		*conn_expires(place) = expires;
+}
+
+/* (destination, generation) as the word that it is read and written by. */
+static __always_inline void conn_set_dest(struct lb_conn *conn, __u32 dest, __u32 generation)
+{
+	union {
+		__u32 half[2];
+		__u64 word;
+	} value = {.half = {dest, generation}};
+
+	*(volatile __u64 *)&conn->dest = value.word;
+}
+
+/* Takes a way that is free, or dead for long enough; LB_CONN_WAYS when there is none. */
+static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 now)
+{
+	__u32 way;
+
+	for (way = 0; way < LB_CONN_WAYS; way++) {
+		__u32 tag = bucket->tag[way];
+
+		if (tag == LB_TAG_BUSY ||
+		    (tag != LB_TAG_FREE && !tick_passed(bucket->expires[way] + LB_CONN_GRACE, now)))
+			continue;
+		if (__sync_val_compare_and_swap(&bucket->tag[way], tag, LB_TAG_BUSY) == tag)
+			break;
+	}
+	return way;
+}
+
+/* Inserts a conn whose key is not there. Returns 0 when there is no room. */
+static __always_inline int conn_insert(const struct lb_packet *pkt, const struct lb_conn *conn,
+                                       const struct lb_settings *set, __u64 hash, __u32 now)
+{
+	struct lb_conn_place place = {}, first;
+	__u32 choice;
+
+	for (choice = 0; choice < 2; choice++) {
+		place.bucket = conn_bucket(set, hash, choice);
+		if (!place.bucket)
+			return 0;
+		place.way = conn_claim(place.bucket, now);
+		if (place.way < LB_CONN_WAYS)
+			break;
+	}
+	if (place.way >= LB_CONN_WAYS)
+		return 0;
+	*conn_at(&place) = *conn;
+	*conn_expires(&place) = now + conn_timeout(set, conn->state);
+	__sync_lock_test_and_set(&place.bucket->tag[place.way & (LB_CONN_WAYS - 1)],
+	                         conn_tag(hash));
+	first = conn_find(set, hash, &pkt->key);
+	if (first.bucket && (first.bucket != place.bucket || first.way != place.way))
+		place.bucket->tag[place.way & (LB_CONN_WAYS - 1)] = LB_TAG_FREE;
+	return 1;
+}
+
+/*
+ * Records that a flow goes to a destination: in its own conn, if it has one that is dead, was
+ * reused or lost its destination, else in a new one. Returns 0 when there is no room.
+ */
+static __always_inline int conn_record(const struct lb_packet *pkt, const struct lb_dest *dest,
+                                       __u32 dest_id, const struct lb_settings *set)
+{
+	__u64 hash = conn_hash(&pkt->key, set->hash_seed);
+	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
+	struct lb_conn_place place = conn_find(set, hash, &pkt->key);
+	__u32 now = ticks_now();
 	struct lb_conn conn = {
+		.key = pkt->key,
 		.dest = dest_id,
 		.generation = dest->generation,
-		.state = LB_CONN_NONE,
+		.state = state,
 	};
 
-	conn_advance(&conn, pkt, set, now);
-	return bpf_map_update_elem(&conns, &pkt->key, &conn, BPF_ANY);
+	if (!place.bucket)
+		return conn_insert(pkt, &conn, set, hash, now);
+	conn_at(&place)->state = state;
+	conn_set_dest(conn_at(&place), dest_id, dest->generation);
+	*conn_expires(&place) = now + conn_timeout(set, state);
+	return 1;
 }
 
 #endif

@@ -97,14 +97,6 @@ static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_a
 	         (a->word[3] ^ b->word[3]));
 }
 
-/* The VIP that an address is, or NULL. */
-static __always_inline const struct lb_vip_id *vip_lookup(const struct lb_addr *addr, __u8 family)
-{
-	const struct lb_vip_id *vip = bpf_map_lookup_elem(&vip_ids, addr);
-
-	return vip && vip->family == family ? vip : NULL;
-}
-
 /* The interface that a packet came in by; NULL when it is not one of ours. */
 static __always_inline const struct lb_interface *ingress_interface(const struct xdp_md *ctx)
 {

@@ -35,8 +35,8 @@ struct lb_ip6_extension {
 	__be32 rest;
 };
 
-/* Ethernet and up to two VLAN tags. Returns the EtherType behind them, 0 when they are cut off. */
-static __always_inline __be16 parse_ethernet(const struct xdp_md *ctx, struct lb_packet *pkt)
+/* Ethernet and up to two VLAN tags. Returns the EtherType (__be16) behind them, -1 when they are cut off. */
+static __always_inline int parse_ethernet(const struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	void *end = frame_end(ctx);
 	struct ethhdr *eth = frame_data(ctx);
@@ -45,13 +45,13 @@ static __always_inline __be16 parse_ethernet(const struct xdp_md *ctx, struct lb
 	int i;
 
 	if ((void *)(eth + 1) > end)
-		return 0;
+		return -1;
 	proto = eth->h_proto;
 	for (i = 0; i < LB_MAX_VLANS; i++) {
 		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 			break;
 		if ((void *)(vlan + 1) > end)
-			return 0;
+			return -1;
 		proto = vlan->proto;
 		vlan++;
 	}

@@ -4,6 +4,7 @@
 #define LB_REPLY_H
 
 #include "packet.h"
+#include "vip.h"
 
 static __always_inline void reply_macs(struct ethhdr *eth, const struct lb_interface *interface)
 {
@@ -14,7 +15,7 @@ static __always_inline void reply_macs(struct ethhdr *eth, const struct lb_inter
 /* The VIP's attributes, or NULL. */
 static __always_inline const struct lb_vip *vip_get(const struct lb_addr *addr, __u8 family)
 {
-	const struct lb_vip_id *vip = vip_lookup(addr, family);
+	const struct lb_vip_slot *vip = vip_lookup(addr, family);
 	__u32 id;
 
 	if (!vip)

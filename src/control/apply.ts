@@ -12,10 +12,9 @@
 import { GracePeriod } from '../dataplane/grace-period.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import { removeRings, storeRings } from '../dataplane/ring-store.js'
+import { VipTable } from '../dataplane/vip-table.js'
 import type { ServiceKey } from '../maps/generated.js'
-import { addressToWords } from '../net/address.js'
 import type { Reconciliation } from './reconcile.js'
-import { vipIdValue } from './reconcile.js'
 
 /** Runs inside the network namespace of the interfaces: tx_ports takes devices by index. */
 export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
@@ -27,7 +26,7 @@ export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
     writeRings(maps, plan, undo)
     addVips(maps, plan, undo)
     writeServices(maps, plan, era, undo)
-    maps.settings.set(0, { timeoutNs: plan.target.timeoutNs, era })
+    maps.settings.set(0, { ...plan.live.settings, timeoutTicks: plan.target.timeoutTicks, era })
   } catch (error) {
     undo.run()
     throw error
@@ -86,11 +85,11 @@ function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
 
 /** New VIPs; until the era is flipped they have no service and their packets go to the host, as before. */
 function addVips(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  const table = new VipTable(maps.vipBuckets)
   for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
-    const key = addressToWords(vip.address)
+    undo.add(() => table.remove(vip.address))
     maps.vips.set(vip.id, vip.value)
-    maps.vipIds.set(key, vipIdValue(vip))
-    undo.add(() => maps.vipIds.delete(key))
+    table.add(vip)
   }
 }
 
@@ -117,6 +116,7 @@ function sweep(maps: LbMaps, plan: Reconciliation): void {
   using grace = new GracePeriod()
   grace.wait()
   maps.services.deleteMany(oldKeys)
-  maps.vipIds.deleteMany(plan.removeVips.map(({ address }) => addressToWords(address)))
+  const table = new VipTable(maps.vipBuckets)
+  for (const { address } of plan.removeVips) table.remove(address)
   removeRings(maps, plan.removeRings)
 }

@@ -1,5 +1,6 @@
 /** A reconciliation in the words of the configuration: what `veer plan` prints. */
 import type { ServiceConfig } from '../config/schema.js'
+import { secondsUntil } from '../dataplane/clock.js'
 import type { LiveDestination, LiveService } from '../dataplane/live-state.js'
 import { liveScheduler } from '../dataplane/live-state.js'
 import { protocolName } from '../dataplane/lb-maps.js'
@@ -65,13 +66,13 @@ const TIMEOUT_KEYS: Readonly<Record<number, string>> = {
 }
 
 function timeoutChanges({ live, target }: Reconciliation): Change[] {
-  return target.timeoutNs.flatMap((after, state) => {
+  const { timeoutTicks, hz } = live.settings
+  const seconds = (ticks: number): number => secondsUntil(ticks, 0, hz)
+  return target.timeoutTicks.flatMap((after, state) => {
     const name = TIMEOUT_KEYS[state] ?? `state${state}`
-    return change(`timeouts.${name}`, seconds(live.settings.timeoutNs[state] ?? 0n), seconds(after))
+    return change(`timeouts.${name}`, seconds(timeoutTicks[state] ?? 0), seconds(after))
   })
 }
-
-const seconds = (ns: bigint): number => Number(ns) / 1e9
 
 function serviceChanges(step: ServiceStep): Change[] {
   const { target, live, value } = step

@@ -1,5 +1,6 @@
 /** The director as a whole: attach, plan, apply, detach. Every call reads the maps; nothing is remembered between two. */
 import type { Config } from '../config/schema.js'
+import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins, linkPinName } from '../dataplane/instance.js'
 import type { LiveState } from '../dataplane/live-state.js'
@@ -7,7 +8,7 @@ import { readLiveState, ringIntact } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
 import type { Link as BpfLink } from '../loader/link.js'
 import { attachXdp } from '../loader/link.js'
-import { DestFlag } from '../maps/generated.js'
+import { DestFlag, Limit } from '../maps/generated.js'
 import { macBytes, macFromBytes } from '../net/mac.js'
 import { ensureBpffs } from '../system/bpffs.js'
 import { requireCapabilities } from '../system/capabilities.js'
@@ -240,6 +241,7 @@ export class Director {
     const known = knownMacs(live)
     const target = buildTarget({
       config,
+      hz: live.settings.hz,
       links,
       linkOf: (address) => linkByReal.get(address) as Link,
       macOf: (address) => resolved.get(address) ?? known.get(`${linkByReal.get(address)?.ifindex} ${address}`),
@@ -304,11 +306,12 @@ function knownMacs(live: LiveState): Map<string, string> {
 
 function checkConnsSize(instance: Instance, config: Config): void {
   const { maxEntries } = instance.maps.conns.info
-  if (maxEntries === config.conns.max) return
+  if (maxEntries === connBuckets(config.conns.max)) return
+  const size = maxEntries * Limit.connLoad
   throw new VeerError(
     'LB_ERR_CONNS_RESIZE',
-    `conns.max is ${config.conns.max}, and the table in the kernel has ${maxEntries}: its size is fixed while attached`,
-    { hint: `keep max: ${maxEntries}, or detach and attach again, which ends all conns` },
+    `conns.max is ${config.conns.max}, and the table in the kernel is for ${size}: its size is fixed while attached`,
+    { hint: `keep max: ${size}, or detach and attach again, which ends all conns` },
   )
 }
 

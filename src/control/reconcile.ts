@@ -9,7 +9,7 @@ import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
 import { packRing, ringSeal } from '../dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
 import { DestFlag, Forward, Limit, Scheduler, ServiceFlag, VipFlag } from '../maps/generated.js'
-import { addressToWords, familyOf } from '../net/address.js'
+import { addressToWords } from '../net/address.js'
 import { macBytes } from '../net/mac.js'
 import { ringDigest } from '../scheduler/digest.js'
 import { buildRing } from '../scheduler/ring.js'
@@ -302,9 +302,4 @@ function sameDest(a: Dest, b: Dest): boolean {
     a.weight === b.weight &&
     a.effectiveWeight === b.effectiveWeight
   )
-}
-
-/** The value of `vip_ids` for a VIP. */
-export function vipIdValue({ address, id }: VipStep): { id: number; family: number } {
-  return { id, family: familyOf(address) }
 }

@@ -1,4 +1,5 @@
 /** The service table as it is in the maps: JSON of `list --json`. */
+import { readTick } from '../dataplane/clock.js'
 import type { ConnCounts } from '../dataplane/conn-counts.js'
 import { countConns } from '../dataplane/conn-counts.js'
 import type { Instance } from '../dataplane/instance.js'
@@ -50,7 +51,7 @@ const NO_CONNS: ConnCounts = { active: 0, inactive: 0 }
 export async function readServiceList(instance: Instance): Promise<ServiceList> {
   const { maps } = instance
   const live = readLiveState(maps)
-  const conns = await countConns(maps, live.generationOf)
+  const conns = await countConns(maps, readTick(instance.clock), live.generationOf)
   const services = live.services.map((service) => listedService(service, instance, conns))
   services.sort((a, b) => {
     return compareAddresses(a.vip, b.vip) || a.port - b.port || a.protocol.localeCompare(b.protocol)

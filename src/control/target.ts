@@ -1,5 +1,6 @@
 /** What the maps should hold: the configuration joined with what is known of links and neighbours. Pure. */
 import type { Config, RealConfig, ServiceConfig } from '../config/schema.js'
+import { ticksOf } from '../dataplane/clock.js'
 import type { Interface } from '../maps/generated.js'
 import { ConnState, Echo, VipFlag, XdpMode } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
@@ -36,7 +37,8 @@ export interface TargetVip {
 }
 
 export interface Target {
-  timeoutNs: bigint[]
+  /** By conn state, as in `struct lb_settings`. */
+  timeoutTicks: number[]
   interfaces: Map<number, Interface>
   vips: Map<string, TargetVip>
   services: TargetService[]
@@ -44,6 +46,8 @@ export interface Target {
 
 export interface TargetInput {
   config: Config
+  /** Jiffies a second. */
+  hz: number
   links: readonly Link[]
   /** The link that a real is on; every real of the configuration has one. */
   linkOf: (address: string) => Link
@@ -67,17 +71,15 @@ const STATE_TIMEOUTS: Readonly<Record<ConnState, number>> = {
   [ConnState.udp]: 300,
 }
 
-const NS_PER_SECOND = 1_000_000_000n
-
-/** `struct lb_settings.timeout_ns`; the three that `ipvsadm --set` sets come from the configuration. */
-export function timeoutsNs({ timeouts }: Pick<Config, 'timeouts'>): bigint[] {
+/** `struct lb_settings.timeout_ticks`; the three that `ipvsadm --set` sets come from the configuration. */
+export function timeoutTicks({ timeouts }: Pick<Config, 'timeouts'>, hz: number): number[] {
   const seconds: Record<number, number> = {
     ...STATE_TIMEOUTS,
     [ConnState.established]: timeouts.tcp,
     [ConnState.finWait]: timeouts.tcpFin,
     [ConnState.udp]: timeouts.udp,
   }
-  return Object.values(seconds).map((each) => BigInt(each) * NS_PER_SECOND)
+  return Object.values(seconds).map((each) => ticksOf(each, hz))
 }
 
 export function buildTarget(input: TargetInput): Target {
@@ -86,7 +88,7 @@ export function buildTarget(input: TargetInput): Target {
     destinations: config.reals.map((real) => destination(real, input)),
   }))
   return {
-    timeoutNs: timeoutsNs(input.config),
+    timeoutTicks: timeoutTicks(input.config, input.hz),
     interfaces: new Map(input.links.map((link) => [link.ifindex, interfaceEntry(link)])),
     vips: vipsOf(services),
     services,

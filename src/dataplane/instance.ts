@@ -1,5 +1,5 @@
 /** One dataplane in the kernel: maps and program, pinned under BPFFS/veer/INSTANCE. */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,12 +9,15 @@ import { Collection } from '../loader/collection.js'
 import type { Link } from '../loader/link.js'
 import { PinDirectory } from '../loader/pin.js'
 import type { Program } from '../loader/program.js'
-import { Limit, xdpLb } from '../maps/generated.js'
+import { ConnState, Limit, xdpLb } from '../maps/generated.js'
 import type { HasRaw } from '../maps/map-of-maps.js'
+import { measureHz } from './clock.js'
+import { connBuckets } from './conn-table.js'
 import type { LbMaps } from './lb-maps.js'
 
 const OBJECT_PATH = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
 const PROGRAM = 'xdp_lb'
+const CLOCK = 'lb_clock'
 
 export interface InstanceLocation {
   /** `[a-z0-9-]`, at most 63 characters. */
@@ -44,12 +47,15 @@ export class Instance implements Disposable {
   readonly pins: PinDirectory
   readonly maps: LbMaps
   readonly program: Program
+  /** Tells jiffies; see clock.ts. */
+  readonly clock: Program
 
-  private constructor(location: InstanceLocation, maps: LbMaps, program: Program) {
+  private constructor(location: InstanceLocation, maps: LbMaps, program: Program, clock: Program) {
     this.name = location.name
     this.pins = pinsOf(location)
     this.maps = maps
     this.program = program
+    this.clock = clock
   }
 
   /** Whether there are pins of this instance. */
@@ -61,10 +67,14 @@ export class Instance implements Disposable {
   static async load(location: InstanceLocation, options: { maxConns: number; netns: bigint }): Promise<Instance> {
     const bytes = readObject()
     const spec = CollectionSpec.parse(bytes, xdpLb.name)
-    spec.map('conns').maxEntries = options.maxConns
-    const collection = await Collection.load(spec, xdpLb)
-    collection.maps.meta.set(0, metaOf(bytes, options.netns))
-    return new Instance(location, collection.maps, collection.programs.xdpLb)
+    const buckets = connBuckets(options.maxConns)
+    spec.map('conns').maxEntries = buckets
+    const { maps, programs } = await Collection.load(spec, xdpLb)
+    maps.meta.set(0, metaOf(bytes, options.netns))
+    const hz = await measureHz(programs.lbClock)
+    const timeoutTicks = Object.values(ConnState).map(() => 0)
+    maps.settings.set(0, { hashSeed: randomSeed(), timeoutTicks, era: 0, connBuckets: buckets, hz })
+    return new Instance(location, maps, programs.xdpLb, programs.lbClock)
   }
 
   /** The pinned dataplane. Throws `LB_ERR_INSTANCE_MISSING`, or `LB_ERR_INSTANCE_VERSION` for another layout of the maps. */
@@ -78,7 +88,7 @@ export class Instance implements Disposable {
     checkVersion(location, pins)
     const maps = pins.openMaps(xdpLb)
     try {
-      return new Instance(location, maps, pins.openProgram(PROGRAM))
+      return new Instance(location, maps, pins.openProgram(PROGRAM), pins.openProgram(CLOCK))
     } catch (error) {
       closeMaps(maps)
       throw error
@@ -91,6 +101,7 @@ export class Instance implements Disposable {
     try {
       staging.pinMaps(xdpLb, this.maps)
       staging.pin('programs', PROGRAM, this.program)
+      staging.pin('programs', CLOCK, this.clock)
       for (const [ifindex, link] of links) staging.pin('links', linkPinName(ifindex), link)
       mkdirSync(join(staging.path, 'links'), { recursive: true })
       renameSync(staging.path, this.pins.path)
@@ -124,6 +135,7 @@ export class Instance implements Disposable {
   close(): void {
     closeMaps(this.maps)
     this.program.close()
+    this.clock.close()
   }
 
   [Symbol.dispose](): void {
@@ -138,6 +150,11 @@ function pinsOf({ name, bpffs }: InstanceLocation): PinDirectory {
 /** The pins of an instance, whatever version made them: what detach works on. */
 export function instancePins(location: InstanceLocation): PinDirectory {
   return pinsOf(location)
+}
+
+/** Nobody outside can tell which flows share a bucket. */
+function randomSeed(): bigint {
+  return randomBytes(8).readBigUInt64LE()
 }
 
 function metaOf(object: Buffer, netns: bigint) {

@@ -7,6 +7,7 @@ import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames } from '../
 import { addressFromWords } from '../net/address.js'
 import type { LbMaps } from './lb-maps.js'
 import { readRing, ringSeal } from './ring-store.js'
+import { VipTable } from './vip-table.js'
 
 export interface LiveVip {
   id: number
@@ -85,9 +86,9 @@ const flagsCodec = new Codec<number>(u16)
 
 function readVips(maps: LbMaps): LiveVip[] {
   const found: LiveVip[] = []
-  for (const [key, { id }] of maps.vipIds.entries()) {
+  for (const { address, id } of new VipTable(maps.vipBuckets).entries()) {
     const value = maps.vips.get(id)
-    if (value !== undefined) found.push({ id, address: addressFromWords(key), value })
+    if (value !== undefined) found.push({ id, address, value })
   }
   return found
 }

@@ -17,7 +17,11 @@ export const Limit = {
   maxRings: 8192,
   ringChunk: 64,
   ringMax: 131072,
-  defaultConns: 1048576,
+  vipBuckets: 4096,
+  vipWays: 4,
+  connWays: 8,
+  connLoad: 5,
+  tickJiffies: 16,
   maxVerdicts: 128,
 } as const
 
@@ -252,9 +256,9 @@ export const connKeyCodec = new Codec<ConnKey>(
   }),
 )
 
-/** `struct lb_conn`, 56 bytes. */
+/** `struct lb_conn`, 64 bytes. */
 export interface Conn {
-  expires: bigint
+  key: ConnKey
   dest: number
   generation: number
   state: number
@@ -262,12 +266,28 @@ export interface Conn {
 
 /** Codec of {@link Conn}. */
 export const connCodec = new Codec<Conn>(
-  struct('lb_conn', 56, {
-    expires: [0, u64],
-    dest: [8, u32],
-    generation: [12, u32],
-    state: [16, u8],
-    pad: [17, bytes(39)],
+  struct('lb_conn', 64, {
+    key: [0, connKeyCodec.layout],
+    dest: [24, u32],
+    generation: [28, u32],
+    state: [32, u8],
+    pad: [33, bytes(31)],
+  }),
+)
+
+/** `struct lb_conn_bucket`, 576 bytes. */
+export interface ConnBucket {
+  tag: number[]
+  expires: number[]
+  conn: Conn[]
+}
+
+/** Codec of {@link ConnBucket}. */
+export const connBucketCodec = new Codec<ConnBucket>(
+  struct('lb_conn_bucket', 576, {
+    tag: [0, array(u32, 8)],
+    expires: [32, array(u32, 8)],
+    conn: [64, array(connCodec.layout, 8)],
   }),
 )
 
@@ -417,33 +437,56 @@ export const serviceCodec = new Codec<Service>(
   }),
 )
 
-/** `struct lb_settings`, 104 bytes. */
+/** `struct lb_settings`, 72 bytes. */
 export interface Settings {
-  timeoutNs: bigint[]
+  hashSeed: bigint
+  timeoutTicks: number[]
   era: number
+  connBuckets: number
+  hz: number
 }
 
 /** Codec of {@link Settings}. */
 export const settingsCodec = new Codec<Settings>(
-  struct('lb_settings', 104, {
-    timeout_ns: [0, array(u64, 12)],
-    era: [96, u32],
-    pad: [100, u32],
+  struct('lb_settings', 72, {
+    hash_seed: [0, u64],
+    timeout_ticks: [8, array(u32, 12)],
+    era: [56, u32],
+    conn_buckets: [60, u32],
+    hz: [64, u32],
+    pad: [68, u32],
   }),
 )
 
-/** `struct lb_vip_id`, 4 bytes. */
-export interface VipId {
+/** `struct lb_vip_slot`, 20 bytes. */
+export interface VipSlot {
   id: number
   family: number
+  present: number
+  addr: Addr
 }
 
-/** Codec of {@link VipId}. */
-export const vipIdCodec = new Codec<VipId>(
-  struct('lb_vip_id', 4, {
+/** Codec of {@link VipSlot}. */
+export const vipSlotCodec = new Codec<VipSlot>(
+  struct('lb_vip_slot', 20, {
     id: [0, u16],
     family: [2, u8],
-    pad: [3, u8],
+    present: [3, u8],
+    addr: [4, addrCodec.layout],
+  }),
+)
+
+/** `struct lb_vip_bucket`, 84 bytes. */
+export interface VipBucket {
+  overflow: number
+  slot: VipSlot[]
+}
+
+/** Codec of {@link VipBucket}. */
+export const vipBucketCodec = new Codec<VipBucket>(
+  struct('lb_vip_bucket', 84, {
+    overflow: [0, u32],
+    slot: [4, array(vipSlotCodec.layout, 4)],
   }),
 )
 
@@ -470,7 +513,7 @@ export const vipCodec = new Codec<Vip>(
 export const xdpLb = {
   name: 'xdp_lb',
   maps: {
-    conns: plainMap({ name: 'conns', type: MapType.lruHash, flags: 0x0 }, connKeyCodec, connCodec),
+    conns: plainMap({ name: 'conns', type: MapType.array, flags: 0x400 }, u32Codec, connBucketCodec),
     cursors: plainMap({ name: 'cursors', type: MapType.array, flags: 0x0 }, u32Codec, u64Codec),
     destStats: perCpuMap(
       { name: 'dest_stats', type: MapType.percpuArray, flags: 0x0 },
@@ -511,10 +554,15 @@ export const xdpLb = {
       u32Codec,
       u64Codec,
     ),
-    vipIds: plainMap({ name: 'vip_ids', type: MapType.hash, flags: 0x80 }, addrCodec, vipIdCodec),
+    vipBuckets: plainMap(
+      { name: 'vip_buckets', type: MapType.array, flags: 0x80 },
+      u32Codec,
+      vipBucketCodec,
+    ),
     vips: plainMap({ name: 'vips', type: MapType.array, flags: 0x80 }, u32Codec, vipCodec),
   },
   programs: {
+    lbClock: { name: 'lb_clock', section: 'xdp.frags' },
     xdpLb: { name: 'xdp_lb', section: 'xdp.frags' },
   },
 }

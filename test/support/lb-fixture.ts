@@ -4,18 +4,21 @@
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { addressFromWords, addressToWords, familyOf } from '../../src/net/address.js'
+import { measureHz, readTick } from '../../src/dataplane/clock.js'
+import { VipTable } from '../../src/dataplane/vip-table.js'
+import { addressFromWords, addressToWords } from '../../src/net/address.js'
 import { macBytes } from '../../src/net/mac.js'
 import { Collection } from '../../src/loader/collection.js'
 import { CollectionSpec } from '../../src/loader/collection-spec.js'
 import * as abi from '../../src/maps/generated.js'
+import { clearConns, readConns, writeConn } from './conn-writer.js'
 import { IpProtocol } from './packet/layer.js'
 import { connKey } from './oracle.js'
 import type { Conn, ConnStateName, Counters, Protocol, Service, Table, VerdictName, XdpAction } from './oracle.js'
 
 const OBJECT = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
 /** Most of a load is the kernel clearing memory, and each test loads anew. */
-const SIZES = { conns: 4096, dests: 8192, dest_stats: 8192, svc_stats: 256, cursors: 256, rings: 256 }
+const SIZES = { conns: 820, dests: 8192, dest_stats: 8192, svc_stats: 256, cursors: 256, rings: 256 }
 /** Any device will do behind an entry of tx_ports: a test run sends nothing. */
 const LOOPBACK = 1
 const ACTIONS: readonly XdpAction[] = ['aborted', 'drop', 'pass', 'tx', 'redirect']
@@ -44,7 +47,7 @@ const flags = (bits: Record<string, number>, set: Record<string, boolean>): numb
 function writeVips(maps: Maps, table: Table): void {
   for (const [address, vip] of table.vips) {
     const addr = addressToWords(address)
-    maps.vipIds.set(addr, { id: vip.id, family: familyOf(address) })
+    new VipTable(maps.vipBuckets).add({ address, id: vip.id })
     maps.vips.set(vip.id, {
       addr,
       flags: flags(abi.VipFlag, { announce: vip.announce }),
@@ -130,12 +133,48 @@ const readCounters = (counters: abi.Counters | undefined): Counters => ({
   inBytes: Number(counters?.inBytes),
 })
 
+const NS_PER_SECOND = 1_000_000_000n
+/** Dead for longer than any grace. */
+const LONG_DEAD = -1_000_000
+
+/** Translates between the oracle's clock (process.hrtime, ns) and that of the dataplane (ticks). */
+class Clock {
+  readonly #nsPerTick: bigint
+  readonly hz: number
+  /** One moment by both; the same tick is the same time whenever it is read. */
+  readonly #tick: number
+  readonly #ns = process.hrtime.bigint()
+
+  constructor(hz: number, tick: number) {
+    this.hz = hz
+    this.#nsPerTick = (NS_PER_SECOND * BigInt(abi.Limit.tickJiffies)) / BigInt(hz)
+    this.#tick = tick
+  }
+
+  ticks(ns: bigint): number {
+    return Number(ns / this.#nsPerTick)
+  }
+
+  tickAt(ns: bigint): number {
+    return this.#tick + Math.max(LONG_DEAD, this.ticks(ns - this.#ns))
+  }
+
+  nsAt(tick: number): bigint {
+    return this.#ns + BigInt((tick - this.#tick) | 0) * this.#nsPerTick
+  }
+}
+
+/** The same in all fixtures of a process; measuring takes a while. */
+let hz: number | undefined
+
 export class LbFixture implements Disposable {
   readonly collection: Collection<typeof abi.xdpLb>
+  readonly #clock: Clock
   #verdicts: Map<number, bigint>
 
-  private constructor(collection: Collection<typeof abi.xdpLb>) {
+  private constructor(collection: Collection<typeof abi.xdpLb>, clock: Clock) {
     this.collection = collection
+    this.#clock = clock
     this.#verdicts = new Map(this.maps.verdicts.sums())
   }
 
@@ -143,7 +182,9 @@ export class LbFixture implements Disposable {
   static async open(table: Table): Promise<LbFixture> {
     const spec = CollectionSpec.parse(readFileSync(OBJECT), 'xdp_lb')
     for (const [map, entries] of Object.entries(SIZES)) spec.map(map).maxEntries = entries
-    const fixture = new LbFixture(await Collection.load(spec, abi.xdpLb))
+    const collection = await Collection.load(spec, abi.xdpLb)
+    hz ??= await measureHz(collection.programs.lbClock)
+    const fixture = new LbFixture(collection, new Clock(hz, readTick(collection.programs.lbClock)))
     fixture.#write(table)
     return fixture
   }
@@ -154,8 +195,14 @@ export class LbFixture implements Disposable {
 
   #write(table: Table): void {
     const { maps } = this
-    const timeoutNs = Object.entries(abi.ConnState).map(([name]) => table.timeoutsNs[name as ConnStateName])
-    maps.settings.set(0, { timeoutNs, era: ERA })
+    const states = Object.keys(abi.ConnState) as ConnStateName[]
+    maps.settings.set(0, {
+      hashSeed: 0x0123_4567_89ab_cdefn,
+      timeoutTicks: states.map((name) => this.#clock.ticks(table.timeoutsNs[name])),
+      era: ERA,
+      connBuckets: maps.conns.info.maxEntries,
+      hz: this.#clock.hz,
+    })
     for (const [ifindex, mac] of table.interfaces) {
       maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
     }
@@ -170,9 +217,10 @@ export class LbFixture implements Disposable {
   /** Makes conns and cursors those of `table` and all counters of its services and destinations zero. */
   writeFlows(table: Table): void {
     const { maps } = this
-    maps.conns.deleteMany([...maps.conns.keys()])
-    for (const [key, conn] of table.conns) {
-      maps.conns.set(encodeConnKey(key), { ...conn, state: abi.ConnState[conn.state] })
+    clearConns(maps)
+    for (const [key, { expires, ...conn }] of table.conns) {
+      const entry = { ...conn, key: encodeConnKey(key), state: abi.ConnState[conn.state] }
+      writeConn(maps, entry, this.#clock.tickAt(expires))
     }
     const services = [...table.services.values()].map((service) => service.id)
     for (const id of services) maps.cursors.set(id, table.cursors.get(id) ?? 0n)
@@ -197,8 +245,11 @@ export class LbFixture implements Disposable {
 
   /** All conns by the oracle's key. */
   conns(): Map<string, Conn> {
-    const decode = (conn: abi.Conn): Conn => ({ ...conn, state: nameOf(abi.ConnState, conn.state) })
-    return new Map([...this.maps.conns.entries()].map(([key, conn]) => [decodeConnKey(key), decode(conn)]))
+    const entries = readConns(this.maps).map(({ conn: { key, ...conn }, expires }) => {
+      const state = nameOf(abi.ConnState, conn.state)
+      return [decodeConnKey(key), { ...conn, state, expires: this.#clock.nsAt(expires) }] as const
+    })
+    return new Map<string, Conn>(entries)
   }
 
   cursor(service: number): bigint | undefined {

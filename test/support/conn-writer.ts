@@ -1,0 +1,51 @@
+/** Puts conns into the dataplane's table, where bpf/lib/conn.h would have put them. */
+import { hashBytes } from '../../src/dataplane/hash.js'
+import type { LbMaps } from '../../src/dataplane/lb-maps.js'
+import type { Conn } from '../../src/maps/generated.js'
+import { connKeyCodec, Limit } from '../../src/maps/generated.js'
+
+const TAG_FIRST = 2
+
+/** conn_bucket() and conn_tag(). */
+function placesOf(conn: Conn, seed: bigint, buckets: number): { tag: number; indices: number[] } {
+  const hash = hashBytes(seed, connKeyCodec.encode(conn.key))
+  const high = Number(hash >> 32n)
+  const tag = high < TAG_FIRST ? high + TAG_FIRST : high
+  const low = Number(hash & 0xffff_ffffn)
+  const second = Math.imul(low ^ tag, 0x85ebca6b) >>> 0
+  return { tag, indices: [low, second].map((each) => Number((BigInt(each) * BigInt(buckets)) >> 32n)) }
+}
+
+/** Writes a conn to the first free way of its buckets. Throws when there is none. */
+export function writeConn(maps: LbMaps, conn: Conn, expires: number): void {
+  const settings = maps.settings.get(0)
+  if (settings === undefined) throw new Error('settings has no entry')
+  const { tag, indices } = placesOf(conn, settings.hashSeed, settings.connBuckets)
+  for (const index of indices) {
+    const bucket = maps.conns.get(index)
+    const way = bucket?.tag.indexOf(0) ?? -1
+    if (bucket === undefined || way < 0) continue
+    bucket.tag[way] = tag
+    bucket.expires[way] = expires >>> 0
+    bucket.conn[way] = conn
+    maps.conns.set(index, bucket)
+    return
+  }
+  throw new Error(`no room in the buckets ${indices.join(' and ')}`)
+}
+
+/** Every conn in the table, dead ones too, with its tick. */
+export function readConns(maps: LbMaps): { conn: Conn; expires: number }[] {
+  return [...maps.conns.values()].flatMap((bucket) =>
+    Array.from({ length: Limit.connWays }, (_, way) => way)
+      .filter((way) => (bucket.tag[way] ?? 0) >= TAG_FIRST)
+      .map((way) => ({ conn: bucket.conn[way] as Conn, expires: bucket.expires[way] as number })),
+  )
+}
+
+/** Empties the table. */
+export function clearConns(maps: LbMaps): void {
+  const count = maps.conns.info.maxEntries
+  const keys = Buffer.from(Uint32Array.from({ length: count }, (_, index) => index).buffer)
+  maps.conns.raw.setPacked({ keys, values: Buffer.alloc(count * maps.conns.raw.valueBytes), count })
+}
