@@ -202,7 +202,7 @@ const timeoutsSchema = z
 const connsSchema = z
   .strictObject({
     max: z.int().min(1).max(MAX_CONNS).optional().meta({
-      description: 'Size of the conn table; about 160 bytes of kernel memory each. Changing it needs a new attach.',
+      description: 'Size of the conn table; about 115 bytes of kernel memory each. Changing it needs a new attach.',
       default: DEFAULTS.conns.max,
     }),
   })

@@ -67,6 +67,8 @@ const TIMEOUT_KEYS: Readonly<Record<number, string>> = {
 
 function timeoutChanges({ live, target }: Reconciliation): Change[] {
   const { timeoutTicks, hz } = live.settings
+  // A new instance has none yet; they are no change of anything.
+  if (timeoutTicks.every((ticks) => ticks === 0)) return []
   const seconds = (ticks: number): number => secondsUntil(ticks, 0, hz)
   return target.timeoutTicks.flatMap((after, state) => {
     const name = TIMEOUT_KEYS[state] ?? `state${state}`

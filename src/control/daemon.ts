@@ -35,6 +35,14 @@ export class Daemon {
 
   /** Attaches, or adopts what is attached, and starts watching. Throws when the first configuration cannot be applied. */
   async start(): Promise<void> {
+    // First the watcher, so that an edit while we start is not missed.
+    await this.#watchFile()
+    const started = this.#queue.then(() => this.#attachOrAdopt())
+    this.#queue = started.catch(() => undefined)
+    await started
+  }
+
+  async #attachOrAdopt(): Promise<void> {
     const { director, file, log } = this.#options
     const config = loadConfig(file)
     if (director.attached) {
@@ -43,9 +51,14 @@ export class Daemon {
     } else {
       this.#follow(config, await director.attach(config), 'attached')
     }
-    this.#watcher = watch(file, { ignoreInitial: true, awaitWriteFinish: { stabilityThreshold: STILL_MS, pollInterval: 20 } })
-    this.#watcher.on('all', () => this.reload('the file has changed'))
-    await new Promise<void>((resolve) => this.#watcher?.once('ready', resolve))
+  }
+
+  async #watchFile(): Promise<void> {
+    const stability = { stabilityThreshold: STILL_MS, pollInterval: 20 }
+    const watcher = watch(this.#options.file, { ignoreInitial: true, awaitWriteFinish: stability })
+    this.#watcher = watcher
+    watcher.on('all', () => this.reload('the file has changed'))
+    await new Promise<void>((resolve) => watcher.once('ready', resolve))
   }
 
   /** Reads the file again and applies it. What is wrong is logged; the old configuration goes on. */

@@ -1,4 +1,6 @@
 /** The director as a whole: attach, plan, apply, detach. Every call reads the maps; nothing is remembered between two. */
+import { readdirSync, rmdirSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
@@ -145,9 +147,10 @@ export class Director {
         const reachable = links.some((link) => link.info().ifindex !== 0)
         using instance = this.attached ? Instance.open(this.#options) : undefined
         if (instance !== undefined && reachable) this.#checkNamespace(instance)
-        for (const link of links) link.detach()
         if (instance !== undefined && reachable) this.#removeHostTraces(instance)
+        for (const link of links) link.detach()
         pins.removeAll()
+        removeIfEmpty(dirname(pins.path))
       } finally {
         for (const link of links) link.close()
       }
@@ -302,6 +305,11 @@ function knownMacs(live: LiveState): Map<string, string> {
     }
   }
   return known
+}
+
+/** The directory that the instances of one BPF filesystem share. */
+function removeIfEmpty(directory: string): void {
+  if (readdirSync(directory).length === 0) rmdirSync(directory)
 }
 
 function checkConnsSize(instance: Instance, config: Config): void {

@@ -123,9 +123,9 @@ function reconcileVips(live: LiveState, target: Target): VipStep[] {
   })
 }
 
-/** VipFlag.bound is a record of what we did, not of what is wanted, and stays as it is. */
+/** VipFlag.bound is a record of what we did: it stays while the host is to answer, and goes when unbindVips() undoes it. */
 function vipValue(vip: TargetVip, live: LiveVip | undefined): Vip {
-  const bound = (live?.value.flags ?? 0) & VipFlag.bound
+  const bound = (vip.flags & VipFlag.bind) === 0 ? 0 : (live?.value.flags ?? 0) & VipFlag.bound
   return { addr: addressToWords(vip.address), flags: vip.flags | bound, echo: vip.echo, up: vip.up }
 }
 

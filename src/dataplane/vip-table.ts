@@ -1,4 +1,5 @@
 /** The addresses that are VIPs, as the dataplane looks them up; bpf/lib/vip.h reads what is written here. */
+import { VeerError } from '../errors.js'
 import type { BpfMap } from '../maps/bpf-map.js'
 import type { VipBucket, VipSlot } from '../maps/generated.js'
 import { addrCodec, Limit } from '../maps/generated.js'
@@ -32,7 +33,7 @@ export class VipTable {
     }
   }
 
-  /** Adds an address that is not there. Throws `RangeError` when both its buckets are full. */
+  /** Adds an address that is not there. Throws `LB_ERR_VIP_NO_ROOM` when both its buckets are full. */
   add({ address, id }: VipEntry): void {
     const addr = addressToWords(address)
     const [first, second] = bucketsOf(address)
@@ -40,7 +41,7 @@ export class VipTable {
     const index = home.slot.some(isFree) ? first : second
     const bucket = index === first ? home : this.#bucket(second)
     const way = bucket.slot.findIndex(isFree)
-    if (way < 0) throw new RangeError(`no room for the VIP ${address} in its buckets`)
+    if (way < 0) throw noRoom(address)
     if (index === second && home.overflow === 0) this.#map.set(first, { ...home, overflow: 1 })
     // Twice: the slot is complete before it counts, whatever the order in which the kernel copies bytes.
     for (const present of [0, 1]) {
@@ -67,6 +68,13 @@ export class VipTable {
     if (bucket === undefined) throw new RangeError(`vip_buckets has no entry ${index}`)
     return bucket
   }
+}
+
+/** With random addresses this does not happen below the limit of VIPs; addresses made for it could. */
+function noRoom(address: string): VeerError {
+  return new VeerError('LB_ERR_VIP_NO_ROOM', `no room for the VIP ${address}: both its places in the table are full`, {
+    hint: 'choose another address, or fewer VIPs',
+  })
 }
 
 const isFree = ({ present }: VipSlot): boolean => present === 0

@@ -29,7 +29,7 @@ export function removeHostAddress(namespace: NetworkNamespace, vip: string, devi
     namespace.run(() => ip(['address', 'delete', ...addressArguments(vip, device)]))
   } catch (cause) {
     const reason = stderrOf(cause)
-    if (/Cannot assign requested address|Cannot find device/.test(reason)) return
+    if (/Cannot assign requested address|address not found|Cannot find device/i.test(reason)) return
     throw new VeerError('LB_ERR_VIP_UNBINDABLE', `cannot take ${vip} off ${device}: ${reason}`, { cause })
   }
 }

@@ -16,11 +16,14 @@ export function addRun(program: Command): void {
       const daemon = new Daemon({ director: directorOf(options), namespace, file, log })
       const ended = signalToEnd()
       process.on('SIGHUP', () => daemon.reload('SIGHUP'))
-      await daemon.start()
-      log.info('running')
-      const signal = await ended
-      await daemon.stop()
-      log.info({ signal }, 'stopped; the dataplane goes on forwarding')
+      try {
+        await daemon.start()
+        log.info('running')
+        const signal = await ended
+        log.info({ signal }, 'stopping; the dataplane goes on forwarding')
+      } finally {
+        await daemon.stop()
+      }
     })
 }
 
