@@ -13,6 +13,9 @@ import type { ServiceFields } from '../unit/control/support.js'
 import { configOf, LO, macOf, PlainMaps } from '../unit/control/support.js'
 import { Kernel } from './kernel.js'
 
+/** Each apply waits for the kernel once or twice, and these tests do many. */
+const MANY_APPLIES_MS = 120_000
+
 const WEB: ServiceFields = { name: 'web', reals: ['10.0.0.11', '10.0.0.12'] }
 const UDP: ServiceFields = { ...WEB, name: 'udp', protocol: 'udp' }
 const WEB6: ServiceFields = { name: 'web6', vip: '2001:db8:2::10', reals: ['2001:db8:10::11', '2001:db8:10::12'] }
@@ -79,7 +82,7 @@ describe('an apply', () => {
     expect(disruptionOf(kernel.maps, plan)).toEqual([{ service: 'web', slotsMoved: 0, slots: 2 }])
   })
 
-  it('fills 1,000 services of 10 reals and changes one of them', async () => {
+  it('fills 1,000 services of 10 reals and changes one of them', { timeout: MANY_APPLIES_MS }, async () => {
     const services = Array.from({ length: 1000 }, (_, index): ServiceFields => ({
       name: `s${index}`,
       vip: `203.0.${113 + (index >> 8)}.${index & 255 || 1}`,
@@ -95,7 +98,7 @@ describe('an apply', () => {
     expect(kernel.observe()).toEqual(expected(configOf(changed), kernel))
   })
 
-  it('leaks no id, ring or VIP over many configurations', async () => {
+  it('leaks no id, ring or VIP over many configurations', { timeout: MANY_APPLIES_MS }, async () => {
     const kernel = await Kernel.open()
     for (let round = 0; round < 50; round++) {
       const services = Array.from({ length: round % 7 }, (_, index): ServiceFields => ({
@@ -283,7 +286,7 @@ describe('an apply of which a write fails', () => {
   }
   type Delivery = ReturnType<Kernel['send']>
 
-  it('leaves the old configuration, whole, or has reached the new one', async () => {
+  it('leaves the old configuration, whole, or has reached the new one', { timeout: MANY_APPLIES_MS }, async () => {
     const kernel = await Kernel.open(OLD)
     const before = kernel.observe()
     const oldWay = wayOfNewFlows(kernel)
@@ -327,7 +330,7 @@ describe('an apply of which a write fails', () => {
     )
   })
 
-  it('leaves nothing behind when there was nothing', async () => {
+  it('leaves nothing behind when there was nothing', { timeout: MANY_APPLIES_MS }, async () => {
     const kernel = await Kernel.open()
     const nothing = (): unknown => kernel.become(configOf([]), { links: [] })
     nothing()
