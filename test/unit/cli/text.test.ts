@@ -1,0 +1,187 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { formatList } from '../../../src/cli/list-text.js'
+import { columns, Exit, printJson, reportError } from '../../../src/cli/output.js'
+import { formatPlan, unresolvedWarning } from '../../../src/cli/plan-text.js'
+import { ConfigError } from '../../../src/config/load.js'
+import { changesOf } from '../../../src/control/changes.js'
+import type { Plan } from '../../../src/control/director.js'
+import { VeerError } from '../../../src/errors.js'
+import { counters, listedReal, listedService, listOf } from '../control/lists.js'
+import type { ServiceFields } from '../control/support.js'
+import { configOf, PlainMaps, targetOf } from '../control/support.js'
+
+/** The plan from these services to those. */
+function plan(before: ServiceFields[], after: ServiceFields[], rest: Partial<Plan> = {}): Plan {
+  const maps = new PlainMaps()
+  if (before.length > 0) maps.become(configOf(before))
+  const changes = changesOf(maps.reconcile(targetOf(configOf(after))))
+  return { changes, disruption: [], unresolved: [], macs: new Map(), ...rest }
+}
+
+const MH = { scheduler: { name: 'mh', ports: true } } as unknown as ServiceFields
+
+describe('a plan as text', () => {
+  it('from nothing', () => {
+    expect(formatPlan(plan([], [{ reals: ['10.0.0.11', ['10.0.0.12', 5]] }]))).toMatchInlineSnapshot(`
+      "+ interfaces.lo  ifindex=1 mac=02:00:00:00:00:01 mode=generic
+      + services.web  name=web vip=203.0.113.10 port=80 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[10.0.0.11 weight=1, 10.0.0.12 weight=5]"
+    `)
+  })
+
+  it('of a port, a real and a weight', () => {
+    const after = { port: 8080, reals: [['10.0.0.11', 4], '10.0.0.13'] as const }
+    const disruption = [
+      { service: 'web', slotsMoved: 5461, slots: 16381 },
+      { service: 'a-longer-name', slotsMoved: 0, slots: 3 },
+    ]
+    expect(formatPlan(plan([{}], [after], { disruption }))).toMatchInlineSnapshot(`
+      "~ services.web.port  80 -> 8080
+      ~ services.web.reals.10.0.0.11.weight  1 -> 4
+      + services.web.reals.10.0.0.13  weight=1
+      - services.web.reals.10.0.0.12  weight=1
+        web:            5461 of 16381 ring slots move  (33.3 %)
+        a-longer-name:  0 of 3 ring slots move         (0.0 %)"
+    `)
+  })
+
+  it('of a service with another scheduler, one that goes and one that comes', () => {
+    const before = [{}, { name: 'old', port: 25, reals: ['10.0.0.9'] }]
+    const after = [MH, { name: 'new', vip: '2001:db8::1', port: 443, reals: ['2001:db8::2'] }]
+    expect(formatPlan(plan(before, after))).toMatchInlineSnapshot(`
+      "~ services.web.scheduler  name=rr -> name=mh tableSize=16381 ports=true
+      ~ services.web.sloppy  false -> true
+      + services.new  name=new vip=2001:db8::1 port=443 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[2001:db8::2 weight=1]
+      - services.old  name=old vip=203.0.113.10 port=25 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[10.0.0.9 weight=1]"
+    `)
+  })
+
+  it('without changes', () => {
+    expect(formatPlan(plan([{}], [{}]))).toBe('no changes')
+  })
+})
+
+describe('the warning of reals without MAC', () => {
+  it('names them', () => {
+    expect(unresolvedWarning(plan([], [], { unresolved: ['10.0.0.11', '2001:db8::2'] }))).toMatchInlineSnapshot(`"no answer to ARP or ND from 10.0.0.11, 2001:db8::2: these reals get no traffic until they do; check that they are up, and run \`veer apply\` again or leave \`veer run\` running"`)
+  })
+
+  it('is not given when all have one', () => {
+    expect(unresolvedWarning(plan([], []))).toBe(undefined)
+  })
+})
+
+describe('a list as text', () => {
+  const list = listOf(
+    listedService({
+      counters: counters(1234n),
+      destinations: [
+        listedReal({ activeConns: 12, inactiveConns: 3, counters: counters(1000n) }),
+        listedReal({ address: '10.0.0.12', weight: 10, effectiveWeight: 0, counters: counters(234n) }),
+      ],
+    }),
+    listedService({
+      name: 'dns',
+      vip: '2001:db8::1',
+      port: 53,
+      protocol: 'udp',
+      scheduler: 'rr',
+      destinations: [listedReal({ address: '2001:db8::2', port: 53 })],
+    }),
+  )
+
+  it('is a table in the shape of ipvsadm', () => {
+    expect(formatList(list, 'table')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port   Scheduler  Flags
+        ->  RemoteAddress:Port  Forward    Weight  ActiveConn  InActConn
+      TCP   203.0.113.10:80     mh
+        ->  10.0.0.11:80        Route      1       12          3
+        ->  10.0.0.12:80        Route      10 (0)  0           0
+      UDP   [2001:db8::1]:53    rr
+        ->  [2001:db8::2]:53    Route      1       0           0"
+    `)
+  })
+
+  it('has counters', () => {
+    expect(formatList(list, 'stats')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port  Conns  InPkts  OutPkts  InBytes  OutBytes
+      TCP   203.0.113.10:80    1234   12340   0        1234000  0
+        ->  10.0.0.11:80       1000   10000   0        1000000  0
+        ->  10.0.0.12:80       234    2340    0        234000   0
+      UDP   [2001:db8::1]:53   0      0       0        0        0
+        ->  [2001:db8::2]:53   0      0       0        0        0"
+    `)
+  })
+
+  it('has rates', () => {
+    expect(formatList(list, 'rate')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port  CPS   InPPS  OutPPS  InBPS    OutBPS
+      TCP   203.0.113.10:80    1234  12340  0       1234000  0
+        ->  10.0.0.11:80       1000  10000  0       1000000  0
+        ->  10.0.0.12:80       234   2340   0       234000   0
+      UDP   [2001:db8::1]:53   0     0      0       0        0
+        ->  [2001:db8::2]:53   0     0      0       0        0"
+    `)
+  })
+
+  it('is empty without services', () => {
+    expect(formatList(listOf(), 'table')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port   Scheduler  Flags
+        ->  RemoteAddress:Port  Forward    Weight  ActiveConn  InActConn"
+    `)
+  })
+})
+
+describe('output', () => {
+  afterEach(() => void vi.restoreAllMocks())
+
+  /** What is written to a stream while `work` runs. */
+  function written(stream: 'stdout' | 'stderr', work: () => unknown): string {
+    const lines: string[] = []
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => lines.push(String(text)) > 0)
+    work()
+    return lines.join('')
+  }
+
+  it('aligns columns, to the right where asked', () => {
+    const rows = [
+      ['verdict', 'packets'],
+      ['forward_new', '7'],
+    ]
+    expect(columns(rows, [1])).toBe('verdict      packets\nforward_new        7')
+    expect(columns([])).toBe('')
+  })
+
+  it('prints 64-bit counters as strings in JSON', () => {
+    expect(written('stdout', () => printJson({ conns: 2n ** 60n }))).toBe('{\n  "conns": "1152921504606846976"\n}\n')
+  })
+
+  it.each([
+    [new VeerError('LB_ERR_PIN_MISSING', 'nothing is pinned', { hint: 'attach first' }), Exit.failed, 'veer: nothing is pinned; attach first\n'],
+    [new VeerError('LB_ERR_PIN_MISSING', 'nothing is pinned'), Exit.failed, 'veer: nothing is pinned\n'],
+    [new Error('boom'), Exit.failed, 'veer: boom; this is a defect of veer, --verbose shows where\n'],
+    ['text', Exit.failed, 'veer: text; this is a defect of veer, --verbose shows where\n'],
+  ])('reports %s in one line', (error, code, line) => {
+    const codes: number[] = []
+    expect(written('stderr', () => codes.push(reportError(error, false)))).toBe(line)
+    expect(codes).toEqual([code])
+  })
+
+  it('exits with its own code for a broken configuration', () => {
+    const problem = { path: 'services[0].vip', line: 3, column: 5, code: 'invalid_value' as never, message: 'no address' }
+    const codes: number[] = []
+    const text = written('stderr', () => codes.push(reportError(new ConfigError('lb.yaml', [problem, problem]), false)))
+    expect(text).toMatchInlineSnapshot(`
+      "veer: lb.yaml:3:5: services[0].vip: no address (and 1 more); \`veer check -f lb.yaml\` prints every problem
+      "
+    `)
+    expect(codes).toEqual([Exit.invalidConfig])
+  })
+
+  it('adds the stack when asked', () => {
+    expect(written('stderr', () => reportError(new Error('boom'), true))).toContain('text.test.ts')
+  })
+})
