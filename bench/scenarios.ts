@@ -1,6 +1,5 @@
 /** The packets whose way through the program is timed, and what has to come out. */
 import type { BenchFrame } from './objects.js'
-import type { verdictNames } from '../src/maps/generated.js'
 import { Verdict } from '../src/maps/generated.js'
 import {
   arpReply,
@@ -20,8 +19,6 @@ import {
 } from '../test/support/packet/build.js'
 import { padTo } from '../test/support/packet/bytes.js'
 import { DIRECTOR_MAC, VIP4, VIP6 } from './director.js'
-
-export type VerdictNumber = keyof typeof verdictNames & number
 
 /** Frames are this long, so that one wrapper restores all of them. */
 const FRAME_BYTES = 80
@@ -59,7 +56,7 @@ export interface Scenario {
   flows: Flows
   /** SYN that makes the conn, for TCP that is established before it is timed. */
   opening?: Uint8Array
-  verdict: VerdictNumber
+  verdict: Verdict
   /** Of the flows when they are timed: made before, none of them, or none and no room for one. */
   conns: 'known' | 'none' | 'full'
   /** The frame that must come out for flow number `flow`; forwarded ones: but for the MACs, which the conn names. */
@@ -118,11 +115,11 @@ function flowText({ count }: Flows): string {
   return count === 1 ? '1 flow' : `${count.toLocaleString('en')} random flows`
 }
 
-function untouched(name: string, frame: Uint8Array, verdict: VerdictNumber, more: Partial<Scenario> = {}): Scenario {
+function untouched(name: string, frame: Uint8Array, verdict: Verdict, more: Partial<Scenario> = {}): Scenario {
   return { name, frame, family: 0, flows: ONE, verdict, conns: 'known', expected: () => frame, ...more }
 }
 
-function answered(name: string, frame: Uint8Array, reply: Uint8Array, verdict: VerdictNumber): Scenario {
+function answered(name: string, frame: Uint8Array, reply: Uint8Array, verdict: Verdict): Scenario {
   return { name, frame, family: 0, flows: ONE, verdict, conns: 'known', expected: () => reply }
 }
 
