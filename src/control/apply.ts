@@ -43,8 +43,15 @@ class UndoLog {
     this.#steps.push(step)
   }
 
+  /** A step that fails does not keep the others from being undone; what it leaves, the next plan finds. */
   run(): void {
-    for (const step of this.#steps.reverse()) step()
+    for (const step of this.#steps.reverse()) {
+      try {
+        step()
+      } catch {
+        continue
+      }
+    }
   }
 }
 

@@ -241,9 +241,9 @@ const WRITES = ['set', 'insert', 'delete', 'setMany', 'deleteMany', 'zeroMany', 
 
 /**
  * Maps of which the `failing`-th write throws, once; when it writes several elements, the first half of them is
- * written before. `done` gets what was written.
+ * written before. `done` gets what was written. Writes to the map named `broken` throw always.
  */
-function faulty(maps: Kernel['maps'], failing: number, done: Write[]): Kernel['maps'] {
+function faulty(maps: Kernel['maps'], failing: number, done: Write[], broken = ''): Kernel['maps'] {
   const wrap = (map: object, name: string): object =>
     new Proxy(map, {
       get(target, property) {
@@ -253,6 +253,7 @@ function faulty(maps: Kernel['maps'], failing: number, done: Write[]): Kernel['m
         if (!WRITES.includes(String(property))) return method
         return (...args: unknown[]) => {
           done.push({ map: name, method: String(property) })
+          if (name === broken) throw new Error('injected')
           if (done.length !== failing) return method(...args)
           if (String(property).endsWith('Many')) {
             const elements = [...(args[0] as Iterable<unknown>)]
@@ -311,6 +312,7 @@ describe('an apply of which a write fails', () => {
       if (!committed) {
         expect(kernel.observe(), where).toEqual(before)
         expect(kernel.live().staleKeys, where).toEqual([])
+        expect(kernel.live().ringIndices.size, where).toBe(OLD.services.length)
         expect(PORTS.map((sport) => kernel.send(request(4, 'tcp', { sport, flags: ['ack'] }))), where).toEqual(established)
         expect(wayOfNewFlows(kernel), where).toEqual(oldWay)
         expect(changesOf(kernel.plan(OLD)), where).toEqual([])
@@ -328,6 +330,16 @@ describe('an apply of which a write fails', () => {
     expect(tried.slice(tried.indexOf('settings.set') + 1)).toEqual(
       expect.arrayContaining(['dests.setMany', 'services.deleteMany', 'rings.deleteMany']),
     )
+  })
+
+  it.each(['services', 'rings', 'dests'])('undoes the rest when %s cannot be written at all', async (broken) => {
+    const kernel = await Kernel.open(OLD)
+    const oldWay = wayOfNewFlows(kernel)
+    const plan = kernel.plan(NEW)
+    expect(() => applyReconciliation(faulty(kernel.maps, -1, [], broken), plan)).toThrow('injected')
+    expect(wayOfNewFlows(kernel)).toEqual(oldWay)
+    expect(kernel.live().vips.map(({ address }) => address).sort()).toEqual(['203.0.113.10', '203.0.113.30'])
+    if (broken === 'services') expect(changesOf(kernel.plan(OLD))).toEqual([])
   })
 
   it('leaves nothing behind when there was nothing', { timeout: MANY_APPLIES_MS }, async () => {
