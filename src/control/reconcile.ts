@@ -8,15 +8,13 @@ import { liveScheduler } from '../dataplane/live-state.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
 import { packRing, ringSeal } from '../dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
-import { DestFlag, Forward, Limit, Scheduler, ServiceFlag, VipFlag } from '../maps/generated.js'
+import { Limit, VipFlag } from '../maps/generated.js'
 import { addressToWords } from '../net/address.js'
-import { macBytes } from '../net/mac.js'
 import { ringDigest } from '../scheduler/digest.js'
 import { buildRing } from '../scheduler/ring.js'
+import { destValue, sameDest, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
-
-const NO_MAC = '00:00:00:00:00:00'
 
 /** A service as it will be, beside what it was. */
 export interface ServiceStep {
@@ -258,48 +256,4 @@ function sameRing(live: LiveService, target: TargetService): boolean {
 /** Schedulers that build the same ring; which slot of it a flow takes is the service's entry's affair. */
 function sameScheduler(a: SchedulerConfig, b: SchedulerConfig): boolean {
   return a.name === b.name && (a.name !== 'mh' || b.name !== 'mh' || a.tableSize === b.tableSize)
-}
-
-function serviceValue({ config }: TargetService, id: number): Service {
-  const { scheduler } = config
-  const ports = 'ports' in scheduler && scheduler.ports
-  return {
-    id,
-    name: config.name,
-    scheduler: Scheduler[scheduler.name],
-    forward: Forward[config.forward],
-    flags: (config.sloppy ? ServiceFlag.sloppy : 0) | (ports ? ServiceFlag.ports : 0),
-    tableSize: scheduler.name === 'mh' ? scheduler.tableSize : 0,
-    ring: 0,
-    ringSize: 0,
-    ringDigest: 0n,
-    ringCrc: 0,
-  }
-}
-
-function destValue(target: TargetDestination, service: number, generation: number): Dest {
-  return {
-    addr: addressToWords(target.address),
-    mac: macBytes(target.mac ?? NO_MAC),
-    srcMac: macBytes(target.link.mac),
-    ifindex: target.link.ifindex,
-    service,
-    generation,
-    port: target.port,
-    flags: DestFlag.live | (target.mac === undefined ? 0 : DestFlag.neighbour),
-    weight: target.weight,
-    effectiveWeight: target.effectiveWeight,
-  }
-}
-
-function sameDest(a: Dest, b: Dest): boolean {
-  return (
-    Buffer.compare(a.mac, b.mac) === 0 &&
-    Buffer.compare(a.srcMac, b.srcMac) === 0 &&
-    a.ifindex === b.ifindex &&
-    a.service === b.service &&
-    a.flags === b.flags &&
-    a.weight === b.weight &&
-    a.effectiveWeight === b.effectiveWeight
-  )
 }

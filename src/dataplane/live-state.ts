@@ -43,7 +43,7 @@ export interface LiveState {
   /** Indices of `rings` that hold a ring. */
   ringIndices: Set<number>
   /** The generation of a destination id, used or not. */
-  generationOf(id: number): number
+  generationOf: (id: number) => number
 }
 
 /** Reads everything but the rings' slots, conns and counters. */
@@ -112,7 +112,7 @@ export function liveScheduler(service: Service): SchedulerConfig {
   const ports = (service.flags & ServiceFlag.ports) !== 0
   switch (service.scheduler) {
     case Scheduler.mh:
-      return { name: 'mh', tableSize: service.tableSize, ports } as SchedulerConfig
+      return { name: 'mh', tableSize: service.tableSize, ports }
     case Scheduler.sh:
       return { name: 'sh', ports }
     default:

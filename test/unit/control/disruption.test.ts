@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { movedShares, movedSlots } from '../../../src/control/disruption.js'
 
-const ring = (text: string): string[] => [...text]
+const ring = (text: string): string[] => Array.from(text)
 
 describe('slots that move', () => {
   it.each([
