@@ -179,12 +179,16 @@ const newFlow = (name: string, kind: Kind, katran?: number): Scenario =>
     ...(katran === undefined ? {} : { katran }),
   })
 
-/** A conn made by every packet, or room looked for in vain. */
+/** A conn made by every packet, from an empty table on. */
 export const NEW: readonly Scenario[] = [
   newFlow('TCP v4 SYN, new flow each, mh', tcp4(80, 'syn'), 924),
   newFlow('TCP v4 SYN, new flow each, rr', tcp4(81, 'syn')),
   newFlow('TCP v6 SYN, new flow each, mh', { family: 6, l4: tcpTo(80, 'syn') }),
   newFlow('UDP v4, new flow each, mh', { family: 4, l4: udpTo(53) }, 977),
+]
+
+/** Room for a conn looked for in vain by every packet. */
+export const FULL: readonly Scenario[] = [
   forwarded('UDP v4, new flow each, conn table full', { family: 4, l4: udpTo(53) }, NEW_EVERY_TIME, {
     verdict: Verdict.forwardStateless,
     conns: 'full',
