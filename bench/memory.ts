@@ -1,5 +1,6 @@
 /** What a loaded dataplane takes: maps, as the kernel accounts them, and the program. */
 import { readFileSync } from 'node:fs'
+import { DEFAULTS } from '../src/config/defaults.js'
 import type { RawMap } from '../src/maps/raw-map.js'
 import { fillTables } from './director.js'
 import { loadDataplane } from './objects.js'
@@ -9,7 +10,7 @@ const MEBIBYTE = 2 ** 20
 
 export interface MemoryResult {
   maps: { name: string; entries: number; bytes: number }[]
-  /** Key, value and all that the kernel adds. */
+  /** Of as many as `conns.max`, with the room that the table needs to be filled so far. */
   bytesPerConn: number
   /** One mh ring of 16,381 slots. */
   bytesPerRing: number
@@ -31,7 +32,7 @@ export async function benchMemory(object: string): Promise<MemoryResult> {
   const { verifiedInstructions, translatedBytes, jitedBytes } = dataplane.programs.xdpLb.info()
   return {
     maps: all.map((map) => ({ name: map.name, entries: map.info.maxEntries, bytes: bytesOf(map) })),
-    bytesPerConn: bytesOf(dataplane.maps.conns.raw) / dataplane.maps.conns.info.maxEntries,
+    bytesPerConn: bytesOf(dataplane.maps.conns.raw) / DEFAULTS.conns.max,
     bytesPerRing: bytesOf(ring.raw),
     program: { verifiedInstructions, translatedBytes, jitedBytes },
   }

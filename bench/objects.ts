@@ -84,9 +84,18 @@ function load<D extends ObjectDescriptor>(path: string | URL, descriptor: D): Pr
   return Collection.load(CollectionSpec.parse(readFileSync(path), descriptor.name), descriptor)
 }
 
+const contents = new Map<string, Buffer>()
+
+/** Read once, so that a build in the meantime does not mix two dataplanes in one run. */
+function contentsOf(path: string): Buffer {
+  const known = contents.get(path) ?? readFileSync(path)
+  contents.set(path, known)
+  return known
+}
+
 /** A fresh dataplane from an object file, for the default number of conns, without services. */
 export async function loadDataplane(object: string): Promise<Collection<typeof xdpLb>> {
-  const spec = CollectionSpec.parse(readFileSync(object), xdpLb.name)
+  const spec = CollectionSpec.parse(contentsOf(object), xdpLb.name)
   const buckets = connBuckets(DEFAULTS.conns.max)
   spec.map('conns').maxEntries = buckets
   const dataplane = await Collection.load(spec, xdpLb)

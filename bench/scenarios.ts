@@ -76,7 +76,7 @@ interface Kind {
 const ONE: Flows = { count: 1, order: 'one' }
 const random = (count: number): Flows => ({ count, order: 'random' })
 /** Each comes once in a round. */
-const NEW_EVERY_TIME: Flows = { count: 2 ** 24, order: 'sequential' }
+const NEW_EVERY_TIME: Flows = { count: 2 ** 26, order: 'sequential' }
 
 function ipFrame({ family, l4, vip }: Kind, flow: number, ttl: number): Uint8Array {
   const ip =
