@@ -10,8 +10,19 @@ const seen = []
 /** A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d. */
 const plain = (address) => address.replace(/^::ffff:/, '')
 
+/** A connection that stays open: says who answers, then gives back each chunk as it comes. */
+function stream(request, response, client) {
+  response.write(`${name}\n`)
+  request.on('data', (chunk) => {
+    seen.push({ protocol: 'tcp', client, path: request.url })
+    response.write(chunk)
+  })
+  request.on('end', () => response.end())
+}
+
 const http = createServer((request, response) => {
   const client = plain(request.socket.remoteAddress)
+  if (request.url === '/stream') return stream(request, response, client)
   const digest = createHash('sha256')
   let received = 0
   request.on('data', (chunk) => {
