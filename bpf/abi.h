@@ -28,7 +28,7 @@ enum lb_limit {
 	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
 	LB_RING_CHUNK = 64,    /* slots in one value of an inner ring map */
 	LB_RING_MAX = 131072,  /* slots in one ring */
-	LB_VIP_BUCKETS = 4096, /* a power of two */
+	LB_VIP_BUCKETS = 8192, /* a power of two */
 	LB_VIP_WAYS = 4,       /* VIPs in one bucket */
 	LB_CONN_WAYS = 8,      /* conns in one bucket */
 	LB_CONN_LOAD = 5,      /* conns per bucket when the table holds conns.max of them */
@@ -58,10 +58,11 @@ enum lb_echo {
 };
 
 struct lb_vip_slot {
+	struct lb_addr addr;
 	__u16 id;     /* index into vips, part of the keys of services and conns */
 	__u8 family;  /* 4 or 6: a v4-mapped destination in an IPv6 packet is no VIP */
 	__u8 present; /* 1; written last, so that a half-written slot is no VIP */
-	struct lb_addr addr;
+	__u8 pad[4];
 };
 
 /*
@@ -72,6 +73,7 @@ struct lb_vip_slot {
  */
 struct lb_vip_bucket {
 	__u32 overflow; /* 1: VIPs of this bucket lie in their second bucket */
+	__u32 pad;
 	struct lb_vip_slot slot[LB_VIP_WAYS];
 };
 
@@ -126,8 +128,8 @@ struct lb_service {
 	__u16 flags;     /* LB_SVC_F_* */
 	/* the rest is for user space */
 	__u64 ring_digest; /* over the slots as (address, port): equal on all directors */
-	__u32 ring_crc;    /* CRC-32 of the slots as stored: shows edits behind our back */
-	__u32 table_size;  /* mh: the configured number of slots */
+	__u32 ring_crc; /* CRC-32 of the ring and what it was made of: shows edits behind our back */
+	__u32 table_size; /* mh: the configured number of slots */
 	char name[LB_NAME_LEN];
 };
 
@@ -289,8 +291,8 @@ enum lb_verdict {
 	LB_DROP_NOT_LINEAR = 72,   /* headers lie outside the frame's first buffer */
 };
 
-_Static_assert(sizeof(struct lb_vip_slot) == 20, "lb_vip_slot");
-_Static_assert(sizeof(struct lb_vip_bucket) == 84, "lb_vip_bucket");
+_Static_assert(sizeof(struct lb_vip_slot) == 24, "lb_vip_slot");
+_Static_assert(sizeof(struct lb_vip_bucket) == 104, "lb_vip_bucket");
 _Static_assert(sizeof(struct lb_vip) == 24, "lb_vip");
 _Static_assert(sizeof(struct lb_service_key) == 8, "lb_service_key");
 _Static_assert(sizeof(struct lb_service) == 96, "lb_service");

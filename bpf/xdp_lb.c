@@ -37,9 +37,9 @@ static __always_inline const struct lb_service *service_lookup(const struct lb_p
                                                                __u32 era)
 {
 	struct lb_service_key key = {
-		.vip = pkt->key.vip,
+		.vip = pkt->vip,
 		.port = pkt->key.port,
-		.protocol = pkt->key.protocol,
+		.protocol = pkt->protocol,
 		.era = era,
 	};
 
@@ -52,27 +52,30 @@ static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	const struct lb_settings *set = settings_get();
 	const struct lb_service *service;
 	const struct lb_dest *dest;
+	struct lb_headers hdr;
 	int verdict, recorded;
 	__u32 dest_id;
 
 	service = set ? service_lookup(pkt, set->era) : NULL;
 	if (!service)
 		return LB_PASS_UNMATCHED;
-	if (pkt->key.protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags) &&
+	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags) &&
 	    (!(service->flags & LB_SVC_F_SLOPPY) || (pkt->tcp_flags & LB_TCP_RST)))
 		return LB_PASS_NO_CONN;
-	if (ttl_used_up(ctx, pkt))
+	if (!headers_get(ctx, pkt, &hdr))
+		return LB_DROP_MALFORMED;
+	if (ttl_of(&hdr, pkt->family) <= 1)
 		return LB_DROP_TTL;
 	dest_id = sched_pick(service, pkt);
 	dest = dest_lookup(dest_id);
 	if (!dest)
 		return LB_DROP_NO_REAL;
-	verdict = fwd_prepare(ctx, pkt, dest);
+	verdict = fwd_prepare(&hdr, dest, pkt->family, ctx->ingress_ifindex, &pkt->forward_action);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	recorded = conn_record(pkt, dest, dest_id, set);
 	stats_forwarded(pkt, service->id, dest_id, recorded);
-	fwd_dr(ctx, pkt, dest);
+	fwd_dr(&hdr, dest, pkt->family);
 	return recorded ? LB_FORWARD_NEW : LB_FORWARD_STATELESS;
 }
 
@@ -99,7 +102,7 @@ static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
 		return parsed;
-	switch (pkt->key.protocol) {
+	switch (pkt->protocol) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
 		return new_flow(ctx, pkt);
@@ -114,26 +117,32 @@ static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int
 
 /* A packet of a flow whose conn is alive and has its destination. */
 static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
+                                      const struct lb_headers *hdr,
                                       const struct lb_conn_place *place, const struct lb_dest *dest,
-                                      const struct lb_settings *set, __u32 now)
+                                      const struct lb_settings *set, __u32 now, __u8 family)
 {
-	int verdict;
+	__u32 ingress = ctx->ingress_ifindex;
+	int ours, verdict;
 
-	if (!frame_is_ours_for(ctx, dest))
+	/* Without a look-up when the real is reached by the interface that the frame came by. */
+	if (dest->ifindex == ingress)
+		ours = mac_equal(hdr->eth->dest, dest->src_mac);
+	else
+		ours = frame_is_ours(ctx);
+	if (!ours)
 		return LB_PASS_OTHER_HOST;
-	if (ttl_used_up(ctx, pkt))
-		return LB_DROP_TTL;
-	verdict = fwd_prepare(ctx, pkt, dest);
+	verdict = fwd_prepare(hdr, dest, family, ingress, &pkt->forward_action);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	conn_advance(place, pkt, set, now);
 	stats_forwarded(pkt, dest->service, conn_at(place)->dest, 0);
-	fwd_dr(ctx, pkt, dest);
+	fwd_dr(hdr, dest, family);
 	return LB_FORWARD_KNOWN;
 }
 
 /* A TCP or UDP packet to a VIP. Its conn decides, if it has one that is alive. */
-static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
+static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt,
+                                       const struct lb_headers *hdr, __u8 family)
 {
 	const struct lb_settings *set = settings_get();
 	struct lb_conn_place place = {};
@@ -141,62 +150,71 @@ static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 	__u32 now = ticks_now();
 
 	if (set)
-		place = conn_find(set, conn_hash(&pkt->key, set->hash_seed), &pkt->key);
+		place = conn_find(set, conn_hash(pkt->key_word, set->hash_seed), pkt->key_word);
 	if (!place.bucket || tick_passed(*conn_expires(&place), now) ||
 	    conn_reused(conn_at(&place), pkt))
 		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
 	dest = dest_lookup(conn_at(&place)->dest);
 	if (dest && conn_dest_valid(conn_at(&place), dest))
-		return known_flow(ctx, pkt, &place, dest, set, now);
-	if (pkt->key.protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
+		return known_flow(ctx, pkt, hdr, &place, dest, set, now, family);
+	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
 		return to_vip_slow(ctx, pkt, LB_DROP_REAL_GONE);
 	return to_vip_slow(ctx, pkt, LB_UNDECIDED);
 }
 
-static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt,
+                                  const struct lb_headers *hdr, int parsed, __u8 family)
 {
 	if (parsed == LB_UNDECIDED)
 		parsed = parse_l4(ctx, pkt);
 	if (parsed == LB_UNDECIDED &&
-	    (pkt->key.protocol == IPPROTO_TCP || pkt->key.protocol == IPPROTO_UDP))
-		return flow_to_vip(ctx, pkt);
+	    (pkt->protocol == IPPROTO_TCP || pkt->protocol == IPPROTO_UDP))
+		return flow_to_vip(ctx, pkt, hdr, family);
 	return to_vip_slow(ctx, pkt, parsed);
 }
 
 static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	struct iphdr *ip = l3_header(ctx, pkt, sizeof(*ip));
 	const struct lb_vip_slot *vip;
+	struct lb_headers hdr;
+	struct iphdr *ip;
 
-	if (!ip || ip->version != 4 || ip->ihl < 5)
-		return LB_PASS_INCOMPLETE;
 	pkt->family = 4;
-	addr_from_v4(&pkt->dst, ip->daddr);
-	vip = vip_lookup(&pkt->dst, 4);
+	if (!headers_get(ctx, pkt, &hdr))
+		return LB_PASS_INCOMPLETE;
+	ip = hdr.l3;
+	if (ip->version != 4 || ip->ihl < 5)
+		return LB_PASS_INCOMPLETE;
+	words_from_v4(pkt->dst_word, ip->daddr);
+	vip = vip_lookup(pkt->dst_word, 4);
 	if (!vip)
 		return LB_PASS_NOT_VIP;
-	pkt->key.vip = vip->id;
-	return to_vip(ctx, pkt, parse_ipv4_rest(ctx, pkt, ip));
+	pkt->vip = vip->id;
+	return to_vip(ctx, pkt, &hdr, parse_ipv4_rest(ctx, pkt, ip), 4);
 }
 
 static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
 	const struct lb_vip_slot *vip;
+	struct lb_headers hdr;
+	struct ipv6hdr *ip6;
 
-	if (!ip6 || ip6->version != 6)
-		return LB_PASS_INCOMPLETE;
 	pkt->family = 6;
-	addr_from_v6(&pkt->dst, &ip6->daddr);
+	if (!headers_get(ctx, pkt, &hdr))
+		return LB_PASS_INCOMPLETE;
+	ip6 = hdr.l3;
+	if (ip6->version != 6)
+		return LB_PASS_INCOMPLETE;
+	words_from_v6(pkt->dst_word, &ip6->daddr);
 	if (ip6->nexthdr == IPPROTO_ICMPV6 && is_solicited_group(&pkt->dst)) {
 		pkt->nd_group = 1;
 		return nd_answer(ctx, pkt);
 	}
-	vip = vip_lookup(&pkt->dst, 6);
+	vip = vip_lookup(pkt->dst_word, 6);
 	if (!vip)
 		return LB_PASS_NOT_VIP;
-	pkt->key.vip = vip->id;
-	return to_vip(ctx, pkt, parse_ipv6_rest(ctx, pkt, ip6));
+	pkt->vip = vip->id;
+	return to_vip(ctx, pkt, &hdr, parse_ipv6_rest(ctx, pkt, ip6), 6);
 }
 
 static __always_inline int classify(struct xdp_md *ctx, struct lb_packet *pkt)

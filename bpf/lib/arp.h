@@ -37,20 +37,21 @@ static __always_inline int mac_is_broadcast(const __u8 *mac)
 static __noinline int arp_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_interface *interface;
-	struct ethhdr *eth = frame_data(ctx);
+	struct lb_eth *eth = frame_data(ctx);
 	const struct lb_vip *vip;
-	struct lb_addr target;
+	__be32 target;
+	__u64 words[2];
 	struct lb_arp *arp = l3_header(ctx, pkt, sizeof(*arp));
 
 	if (!arp || (void *)(eth + 1) > frame_end(ctx) || !arp_is_question(arp))
 		return LB_PASS_NOT_IP;
-	addr_from_v4(&target, arp->target);
-	vip = vip_get(&target, 4);
+	target = arp->target;
+	words_from_v4(words, target);
+	vip = vip_get(words, 4);
 	if (!vip || !(vip->flags & LB_VIP_F_ANNOUNCE))
 		return LB_PASS_NOT_IP;
 	interface = ingress_interface(ctx);
-	if (!interface ||
-	    (!mac_is_broadcast(eth->h_dest) && !mac_equal(eth->h_dest, interface->mac)))
+	if (!interface || (!mac_is_broadcast(eth->dest) && !mac_equal(eth->dest, interface->mac)))
 		return LB_PASS_OTHER_HOST;
 
 	reply_macs(eth, interface);
@@ -58,7 +59,7 @@ static __noinline int arp_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 	mac_copy(arp->target_mac, arp->sender_mac);
 	mac_copy(arp->sender_mac, interface->mac);
 	arp->target = arp->sender;
-	arp->sender = target.word[3];
+	arp->sender = target;
 	return LB_REPLY_ARP;
 }
 

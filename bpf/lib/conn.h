@@ -11,8 +11,10 @@
  * - A live conn is written by packets of its own flow only: state, expires, and (destination,
  *   generation) as one word. Packets of one flow on two CPUs at once may both win; each
  *   outcome is one that an order of the two packets would have had.
+ * - A dead conn is brought back to life by its own flow: within half the grace in place, after
+ *   that by compare-and-swap, since the way may be taken by another at any moment.
  * - Two CPUs that insert one key at once see each other's tag after writing their own; the
- *   later way in search order gives up.
+ *   later way in search order dies.
  */
 #ifndef LB_CONN_H
 #define LB_CONN_H
@@ -50,56 +52,52 @@ static __always_inline __u32 ticks_now(void)
 	return bpf_jiffies64() / LB_TICK_JIFFIES;
 }
 
-static __always_inline __u64 conn_hash(const struct lb_conn_key *key, __u64 seed)
+static __always_inline __u64 conn_hash(const __u64 words[3], __u64 seed)
 {
-	const __u64 *words = (const __u64 *)key;
-
-	return hash_word(hash_word(hash_word(seed, words[0]), words[1]), words[2]);
+	return hash_finish(hash_word(hash_word(hash_word(seed, words[0]), words[1]), words[2]));
 }
 
+/* The lower half of the hash. */
 static __always_inline __u32 conn_tag(__u64 hash)
 {
-	__u32 tag = hash >> 32;
+	__u32 tag = hash;
 
 	return tag < LB_TAG_FIRST ? tag + LB_TAG_FIRST : tag;
 }
 
-/* choice: 0 or 1. The tag takes part, so that flows that share one bucket part at the other. */
+/* choice: 0, by the upper half of the hash, or 1, by the lower: flows that share one part at the other. */
 static __always_inline struct lb_conn_bucket *conn_bucket(const struct lb_settings *set, __u64 hash,
                                                           __u32 choice)
 {
-	__u32 index = hash;
+	__u32 half = choice ? (__u32)hash * 0x85ebca6b : hash >> 32;
+	__u32 index = hash_scale(half, set->conn_buckets);
 
-	if (choice)
-		index = (index ^ conn_tag(hash)) * 0x85ebca6b;
-	index = hash_scale(index, set->conn_buckets);
 	return bpf_map_lookup_elem(&conns, &index);
 }
 
-static __always_inline int conn_key_equal(const struct lb_conn_key *a, const struct lb_conn_key *b)
+static __always_inline int conn_key_is(const struct lb_conn *conn, const __u64 words[3])
 {
-	const __u64 *x = (const __u64 *)a;
-	const __u64 *y = (const __u64 *)b;
+	const __u64 *key = (const __u64 *)&conn->key;
 
-	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]));
+	return !((key[0] ^ words[0]) | (key[1] ^ words[1]) | (key[2] ^ words[2]));
 }
 
 /* The first way of a bucket that holds this key, LB_CONN_WAYS when none does. */
 static __always_inline __u32 conn_way(const struct lb_conn_bucket *bucket, __u32 tag,
-                                      const struct lb_conn_key *key)
+                                      const __u64 key[3])
 {
 	__u32 way;
 
 #pragma unroll
 	for (way = 0; way < LB_CONN_WAYS; way++)
-		if (bucket->tag[way] == tag && conn_key_equal(&bucket->conn[way].key, key))
+		if (bucket->tag[way] == tag && conn_key_is(&bucket->conn[way], key))
 			break;
 	return way;
 }
 
 /* Where the conn with this key is, dead or alive. */
 static __always_inline struct lb_conn_place conn_find(const struct lb_settings *set, __u64 hash,
-                                                      const struct lb_conn_key *key)
+                                                      const __u64 key[3])
 {
 	struct lb_conn_place place = {};
 	__u32 tag = conn_tag(hash);
@@ -146,7 +144,7 @@ static __always_inline int conn_dest_valid(const struct lb_conn *conn, const str
  */
 static __always_inline int conn_reused(const struct lb_conn *conn, const struct lb_packet *pkt)
 {
-	return pkt->key.protocol == IPPROTO_TCP && tcp_is_syn(pkt->tcp_flags) &&
+	return pkt->protocol == IPPROTO_TCP && tcp_is_syn(pkt->tcp_flags) &&
 	       (conn->state == LB_CONN_TIME_WAIT || conn->state == LB_CONN_CLOSE ||
 	        conn->state == LB_CONN_FIN_WAIT);
 }
@@ -154,7 +152,7 @@ static __always_inline int conn_reused(const struct lb_conn *conn, const struct 
 /* The state after this packet. */
 static __always_inline __u8 conn_next_state(__u8 state, const struct lb_packet *pkt)
 {
-	if (pkt->key.protocol != IPPROTO_TCP)
+	if (pkt->protocol != IPPROTO_TCP)
 		return LB_CONN_UDP;
 	return tcp_next_state(state, pkt->tcp_flags);
 }
@@ -207,6 +205,20 @@ static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 now
 	return way;
 }
 
+static __always_inline __u32 *conn_tag_at(const struct lb_conn_place *place)
+{
+	return &place->bucket->tag[place->way & (LB_CONN_WAYS - 1)];
+}
+
+/* Fills a way that is ours, and lets it be found. The exchange orders the conn before its tag. */
+static __always_inline void conn_publish(const struct lb_conn_place *place,
+                                         const struct lb_conn *conn, __u32 expires, __u32 tag)
+{
+	*conn_at(place) = *conn;
+	*conn_expires(place) = expires;
+	__sync_lock_test_and_set(conn_tag_at(place), tag);
+}
+
 /* Inserts a conn whose key is not there. Returns 0 when there is no room. */
 static __always_inline int conn_insert(const struct lb_packet *pkt, const struct lb_conn *conn,
                                        const struct lb_settings *set, __u64 hash, __u32 now)
@@ -224,26 +236,43 @@ static __always_inline int conn_insert(const struct lb_packet *pkt, const struct
 	}
 	if (place.way >= LB_CONN_WAYS)
 		return 0;
-	*conn_at(&place) = *conn;
-	*conn_expires(&place) = now + conn_timeout(set, conn->state);
-	__sync_lock_test_and_set(&place.bucket->tag[place.way & (LB_CONN_WAYS - 1)],
-	                         conn_tag(hash));
-	first = conn_find(set, hash, &pkt->key);
+	conn_publish(&place, conn, now + conn_timeout(set, conn->state), conn_tag(hash));
+	first = conn_find(set, hash, pkt->key_word);
+	/* Dead, not free: a packet that has found it already may still write to it. */
 	if (first.bucket && (first.bucket != place.bucket || first.way != place.way))
-		place.bucket->tag[place.way & (LB_CONN_WAYS - 1)] = LB_TAG_FREE;
+		*conn_expires(&place) = now;
 	return 1;
 }
 
 /*
- * Records that a flow goes to a destination: in its own conn, if it has one that is dead, was
- * reused or lost its destination, else in a new one. Returns 0 when there is no room.
+ * The flow's own conn, dead, reused or without its destination, starts over. Past the grace
+ * another flow may be about to take the way: then it must be won like any other. Returns 0
+ * when it was lost.
  */
+static __always_inline int conn_restart(const struct lb_conn_place *place,
+                                        const struct lb_conn *conn, __u32 expires, __u32 tag,
+                                        __u32 now)
+{
+	/* Half of the grace: the other half is for the time between here and the last store. */
+	if (tick_passed(*conn_expires(place) + LB_CONN_GRACE / 2, now)) {
+		if (__sync_val_compare_and_swap(conn_tag_at(place), tag, LB_TAG_BUSY) != tag)
+			return 0;
+		conn_publish(place, conn, expires, tag);
+		return 1;
+	}
+	conn_at(place)->state = conn->state;
+	conn_set_dest(conn_at(place), conn->dest, conn->generation);
+	*conn_expires(place) = expires;
+	return 1;
+}
+
+/* Records that a flow goes to a destination. Returns 0 when there is no room. */
 static __always_inline int conn_record(const struct lb_packet *pkt, const struct lb_dest *dest,
                                        __u32 dest_id, const struct lb_settings *set)
 {
-	__u64 hash = conn_hash(&pkt->key, set->hash_seed);
+	__u64 hash = conn_hash(pkt->key_word, set->hash_seed);
 	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
-	struct lb_conn_place place = conn_find(set, hash, &pkt->key);
+	struct lb_conn_place place = conn_find(set, hash, pkt->key_word);
 	__u32 now = ticks_now();
 	struct lb_conn conn = {
 		.key = pkt->key,
@@ -252,12 +281,10 @@ static __always_inline int conn_record(const struct lb_packet *pkt, const struct
 		.state = state,
 	};
 
-	if (!place.bucket)
-		return conn_insert(pkt, &conn, set, hash, now);
-	conn_at(&place)->state = state;
-	conn_set_dest(conn_at(&place), dest_id, dest->generation);
-	*conn_expires(&place) = now + conn_timeout(set, state);
-	return 1;
+	if (place.bucket &&
+	    conn_restart(&place, &conn, now + conn_timeout(set, state), conn_tag(hash), now))
+		return 1;
+	return conn_insert(pkt, &conn, set, hash, now);
 }
 
 #endif

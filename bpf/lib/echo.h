@@ -33,7 +33,7 @@ static __always_inline void echo_turn_v6(struct ipv6hdr *ip6)
 static __always_inline int echo_reply(struct xdp_md *ctx, const struct lb_packet *pkt)
 {
 	const struct lb_interface *interface = ingress_interface(ctx);
-	struct ethhdr *eth = frame_data(ctx);
+	struct lb_eth *eth = frame_data(ctx);
 	struct lb_icmp *icmp = frame_data(ctx) + (pkt->l4_off & 0x3fff);
 	__u16 before;
 
@@ -63,7 +63,7 @@ static __always_inline int echo_reply(struct xdp_md *ctx, const struct lb_packet
 static __noinline int echo_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_vip *vip;
-	__u32 id = pkt->key.vip;
+	__u32 id = pkt->vip;
 
 	vip = bpf_map_lookup_elem(&vips, &id);
 	if (!vip)

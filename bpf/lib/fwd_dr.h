@@ -11,77 +11,56 @@
 static __always_inline int frame_is_ours(const struct xdp_md *ctx)
 {
 	const struct lb_interface *interface = ingress_interface(ctx);
-	struct ethhdr *eth = frame_data(ctx);
+	struct lb_eth *eth = frame_data(ctx);
 
 	return interface && (void *)(eth + 1) <= frame_end(ctx) &&
-	       mac_equal(eth->h_dest, interface->mac);
+	       mac_equal(eth->dest, interface->mac);
 }
 
-/* The same, without a look-up when the destination is reached by the same interface. */
-static __always_inline int frame_is_ours_for(const struct xdp_md *ctx, const struct lb_dest *dest)
+static __always_inline __u8 ttl_of(const struct lb_headers *hdr, __u8 family)
 {
-	struct ethhdr *eth = frame_data(ctx);
-
-	if (dest->ifindex != ctx->ingress_ifindex)
-		return frame_is_ours(ctx);
-	return (void *)(eth + 1) <= frame_end(ctx) && mac_equal(eth->h_dest, dest->src_mac);
+	return family == 4 ? ((struct iphdr *)hdr->l3)->ttl
+	                   : ((struct ipv6hdr *)hdr->l3)->hop_limit;
 }
 
-static __always_inline int ttl_used_up(const struct xdp_md *ctx, const struct lb_packet *pkt)
+/*
+ * Can a packet leave towards this destination? A verdict if not. forward_action: XDP_TX, or
+ * XDP_REDIRECT with the way out chosen.
+ */
+static __always_inline int fwd_prepare(const struct lb_headers *hdr, const struct lb_dest *dest,
+                                       __u8 family, __u32 ingress, int *forward_action)
 {
-	if (pkt->family == 4) {
-		struct iphdr *ip = l3_header(ctx, pkt, sizeof(*ip));
-
-		return !ip || ip->ttl <= 1;
-	}
-	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
-
-	return !ip6 || ip6->hop_limit <= 1;
-}
-
-/* Can a packet leave towards this destination? Sets pkt->forward_action if so. */
-static __always_inline int fwd_prepare(const struct xdp_md *ctx, struct lb_packet *pkt,
-                                       const struct lb_dest *dest)
-{
+	if (ttl_of(hdr, family) <= 1)
+		return LB_DROP_TTL;
 	if (!(dest->flags & LB_DEST_F_NEIGHBOUR))
 		return LB_DROP_NO_NEIGHBOUR;
-	pkt->forward_action = XDP_TX;
-	if (dest->ifindex != ctx->ingress_ifindex)
-		pkt->forward_action = bpf_redirect_map(&tx_ports, dest->ifindex, 0);
-	return pkt->forward_action == XDP_ABORTED ? LB_DROP_NO_INTERFACE : LB_UNDECIDED;
+	*forward_action = XDP_TX;
+	if (dest->ifindex != ingress)
+		*forward_action = bpf_redirect_map(&tx_ports, dest->ifindex, 0);
+	return *forward_action == XDP_ABORTED ? LB_DROP_NO_INTERFACE : LB_UNDECIDED;
 }
 
 /* RFC 791 section 3.2, RFC 8200 section 3: a router takes one off. */
-static __always_inline void ttl_decrement(const struct xdp_md *ctx, const struct lb_packet *pkt)
+static __always_inline void ttl_decrement(const struct lb_headers *hdr, __u8 family)
 {
-	if (pkt->family == 4) {
-		struct iphdr *ip = l3_header(ctx, pkt, sizeof(*ip));
-		__u32 check;
+	if (family == 4) {
+		struct iphdr *ip = hdr->l3;
+		__u32 check = ip->check + (__u32)bpf_htons(0x0100);
 
-		if (!ip)
-			return;
-		check = ip->check + (__u32)bpf_htons(0x0100);
 		ip->check = (__u16)(check + (check >= 0xffff));
 		ip->ttl--;
 	} else {
-		struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
-
-		if (ip6)
-			ip6->hop_limit--;
+		((struct ipv6hdr *)hdr->l3)->hop_limit--;
 	}
 }
 
 /* After fwd_prepare: the packet as it leaves. */
-static __always_inline void fwd_dr(const struct xdp_md *ctx, const struct lb_packet *pkt,
-                                   const struct lb_dest *dest)
+static __always_inline void fwd_dr(const struct lb_headers *hdr, const struct lb_dest *dest,
+                                   __u8 family)
 {
-	struct ethhdr *eth = frame_data(ctx);
-
-	if ((void *)(eth + 1) > frame_end(ctx))
-		return;
-	mac_copy(eth->h_dest, dest->mac);
-	mac_copy(eth->h_source, dest->src_mac);
-	ttl_decrement(ctx, pkt);
+	mac_copy(hdr->eth->dest, dest->mac);
+	mac_copy(hdr->eth->source, dest->src_mac);
+	ttl_decrement(hdr, family);
 }
 
 #endif

@@ -14,6 +14,15 @@ static __always_inline __u64 hash_word(__u64 hash, __u64 word)
 	return hash ^ hash >> 32;
 }
 
+/*
+ * After the last word: what that word has in its upper half has so far reached the upper half
+ * of the hash only, and bits of the lower half that lie above it.
+ */
+static __always_inline __u64 hash_finish(__u64 hash)
+{
+	return hash_word(hash, 0);
+}
+
 /* Spreads 32 bits evenly over 0 … size - 1, without a division. */
 static __always_inline __u32 hash_scale(__u32 hash, __u32 size)
 {

@@ -74,7 +74,7 @@ static __always_inline int nd_write(struct xdp_md *ctx, const struct lb_packet *
 	const struct lb_addr all_nodes = {.word = {bpf_htonl(0xff020000), 0, 0, bpf_htonl(1)}};
 	const __u8 all_nodes_mac[8] = {0x33, 0x33, 0, 0, 0, 1};
 	int duplicate_detection = addr_is_unspecified(asker);
-	struct ethhdr *eth = frame_data(ctx);
+	struct lb_eth *eth = frame_data(ctx);
 	struct ipv6hdr *ip6 = l3_header(ctx, pkt, ND_ADVERT_IP_LEN);
 	struct lb_nd_advert *na;
 
@@ -83,7 +83,7 @@ static __always_inline int nd_write(struct xdp_md *ctx, const struct lb_packet *
 	na = (void *)(ip6 + 1);
 	reply_macs(eth, interface);
 	if (duplicate_detection)
-		mac_copy(eth->h_dest, all_nodes_mac);
+		mac_copy(eth->dest, all_nodes_mac);
 
 	*(__be32 *)ip6 = bpf_htonl(0x60000000);
 	ip6->payload_len = bpf_htons(sizeof(*na));
@@ -113,6 +113,7 @@ static __noinline int nd_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6) + sizeof(struct lb_nd));
 	const struct lb_interface *interface;
 	struct lb_addr target, asker;
+	__u64 words[2];
 	const struct lb_vip *vip;
 	struct lb_nd *ns;
 	__u32 length;
@@ -125,8 +126,9 @@ static __noinline int nd_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 	    bpf_ntohs(ip6->payload_len) < sizeof(*ns) || length > bpf_xdp_get_buff_len(ctx))
 		return pass;
 	target = ns->target;
-	addr_from_v6(&asker, &ip6->saddr);
-	vip = vip_get(&target, 6);
+	__builtin_memcpy(&asker, &ip6->saddr, sizeof(asker));
+	words_from_v6(words, (const struct in6_addr *)&ns->target);
+	vip = vip_get(words, 6);
 	if (!vip || !(vip->flags & LB_VIP_F_ANNOUNCE) || !nd_asked_at(pkt, &target))
 		return pass;
 	interface = ingress_interface(ctx);

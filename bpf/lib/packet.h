@@ -18,16 +18,41 @@
 /* No verdict yet: go on. Verdicts are not negative. */
 #define LB_UNDECIDED (-1)
 
+/* Ethernet; the kernel's struct ethhdr is packed, which makes clang load byte by byte. */
+struct lb_eth {
+	__u8 dest[ETH_ALEN];
+	__u8 source[ETH_ALEN];
+	__be16 proto;
+};
+
+/*
+ * Keys are written as 64-bit words: they are hashed and compared so, and a load that is wider
+ * than the stores before it waits for them to reach the cache.
+ */
 struct lb_packet {
-	struct lb_conn_key key; /* complete once parsed as TCP or UDP */
-	struct lb_addr dst;
+	union {
+		struct lb_conn_key key; /* complete once parsed as TCP or UDP */
+		__u64 key_word[3];
+	};
+	union {
+		struct lb_addr dst;
+		__u64 dst_word[2];
+	};
 	__u32 l3_off;
 	__u32 l4_off;
 	__u32 ip_len;       /* the IP packet's length, by its own header */
+	__u16 vip;          /* struct lb_vip_slot.id */
+	__u8 protocol;      /* behind the IP header and its extensions */
 	__u8 family;        /* 4 or 6 */
 	__u8 tcp_flags;     /* byte 13 of the TCP header */
 	__u8 nd_group;      /* dst is a solicited-node group */
 	int forward_action; /* XDP_TX or XDP_REDIRECT, once forwarded */
+};
+
+/* The headers that forwarding changes. */
+struct lb_headers {
+	struct lb_eth *eth;
+	void *l3; /* struct iphdr or struct ipv6hdr */
 };
 
 /*
@@ -65,6 +90,20 @@ static __always_inline void *l3_header(const struct xdp_md *ctx, const struct lb
 	return l3 + size > frame_end(ctx) ? NULL : l3;
 }
 
+static __always_inline __u32 l3_size(__u8 family)
+{
+	return family == 4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
+}
+
+/* Ethernet and IP header of a packet that parse.h has accepted; 0 when they are not there. */
+static __always_inline int headers_get(const struct xdp_md *ctx, const struct lb_packet *pkt,
+                                       struct lb_headers *hdr)
+{
+	hdr->eth = frame_data(ctx);
+	hdr->l3 = l3_header(ctx, pkt, l3_size(pkt->family));
+	return hdr->l3 && (void *)(hdr->eth + 1) <= frame_end(ctx);
+}
+
 static __always_inline int mac_equal(const __u8 *a, const __u8 *b)
 {
 	return *(const __u32 *)a == *(const __u32 *)b &&
@@ -77,18 +116,39 @@ static __always_inline void mac_copy(__u8 *to, const __u8 *from)
 	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
 }
 
-/* IPv4 addresses are in the maps as ::ffff:a.b.c.d. */
-static __always_inline void addr_from_v4(struct lb_addr *addr, __be32 v4)
+/* Two 32-bit halves that lie one after the other in memory, as one word. */
+static __always_inline __u64 word_of(__u32 first, __u32 second)
 {
-	addr->word[0] = 0;
-	addr->word[1] = 0;
-	addr->word[2] = LB_V4_MAPPED;
-	addr->word[3] = v4;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return (__u64)second << 32 | first;
+#else
+	return (__u64)first << 32 | second;
+#endif
 }
 
-static __always_inline void addr_from_v6(struct lb_addr *addr, const struct in6_addr *v6)
+/* The last word of a conn key; `ports` as they lie in the TCP or UDP header. */
+static __always_inline __u64 key_tail(__u16 vip, __u8 protocol, __u32 ports)
 {
-	__builtin_memcpy(addr, v6, sizeof(*addr));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	return word_of(vip | (__u32)protocol << 16, ports);
+#else
+	return word_of((__u32)vip << 16 | (__u32)protocol << 8, ports);
+#endif
+}
+
+/* IPv4 addresses are in the maps as ::ffff:a.b.c.d. */
+static __always_inline void words_from_v4(__u64 words[2], __be32 v4)
+{
+	words[0] = 0;
+	words[1] = word_of(LB_V4_MAPPED, v4);
+}
+
+static __always_inline void words_from_v6(__u64 words[2], const struct in6_addr *v6)
+{
+	const __u64 *from = (const __u64 *)v6;
+
+	words[0] = from[0];
+	words[1] = from[1];
 }
 
 static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_addr *b)

@@ -39,14 +39,14 @@ struct lb_ip6_extension {
 static __always_inline int parse_ethernet(const struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	void *end = frame_end(ctx);
-	struct ethhdr *eth = frame_data(ctx);
+	struct lb_eth *eth = frame_data(ctx);
 	struct lb_vlan_header *vlan = (void *)(eth + 1);
 	__be16 proto;
 	int i;
 
 	if ((void *)(eth + 1) > end)
 		return -1;
-	proto = eth->h_proto;
+	proto = eth->proto;
 	for (i = 0; i < LB_MAX_VLANS; i++) {
 		if (proto != bpf_htons(ETH_P_8021Q) && proto != bpf_htons(ETH_P_8021AD))
 			break;
@@ -88,8 +88,8 @@ static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet 
 		return LB_DROP_MALFORMED;
 	if (ip->frag_off & IP_FRAGMENT)
 		return LB_DROP_FRAGMENT;
-	pkt->key.protocol = ip->protocol;
-	addr_from_v4(&pkt->key.client, ip->saddr);
+	pkt->protocol = ip->protocol;
+	words_from_v4(pkt->key_word, ip->saddr);
 	return LB_UNDECIDED;
 }
 
@@ -101,7 +101,7 @@ static __noinline int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet
 {
 	__u32 ip_end = pkt->l3_off + pkt->ip_len;
 	__u32 offset = pkt->l4_off;
-	__u8 next = pkt->key.protocol;
+	__u8 next = pkt->protocol;
 	int i;
 
 	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
@@ -109,7 +109,7 @@ static __noinline int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet
 
 		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
 		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT) {
-			pkt->key.protocol = next;
+			pkt->protocol = next;
 			pkt->l4_off = offset;
 			return LB_UNDECIDED;
 		}
@@ -143,8 +143,8 @@ static __always_inline int parse_ipv6_rest(struct xdp_md *ctx, struct lb_packet 
 	pkt->l4_off = pkt->l3_off + sizeof(*ip6);
 	if (!frame_holds(ctx, pkt))
 		return LB_DROP_MALFORMED;
-	pkt->key.protocol = ip6->nexthdr;
-	addr_from_v6(&pkt->key.client, &ip6->saddr);
+	pkt->protocol = ip6->nexthdr;
+	words_from_v6(pkt->key_word, &ip6->saddr);
 	if (ip6->nexthdr == IPPROTO_TCP || ip6->nexthdr == IPPROTO_UDP)
 		return LB_UNDECIDED;
 	return parse_ipv6_extensions(ctx, pkt);
@@ -159,7 +159,7 @@ static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
 
 	if (pkt->l4_off > ip_end || pkt->l4_off > LB_MAX_L4_OFF)
 		return LB_DROP_MALFORMED;
-	if (pkt->key.protocol == IPPROTO_TCP) {
+	if (pkt->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = l4;
 
 		if (room < sizeof(*tcp))
@@ -168,10 +168,9 @@ static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
 			return verdict_of_short(ctx);
 		if (tcp->doff < 5 || tcp->doff * 4 > room)
 			return LB_DROP_MALFORMED;
-		pkt->key.client_port = tcp->source;
-		pkt->key.port = tcp->dest;
+		pkt->key_word[2] = key_tail(pkt->vip, IPPROTO_TCP, *(__u32 *)tcp);
 		pkt->tcp_flags = ((__u8 *)tcp)[13];
-	} else if (pkt->key.protocol == IPPROTO_UDP) {
+	} else if (pkt->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = l4;
 
 		if (room < sizeof(*udp))
@@ -180,8 +179,7 @@ static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
 			return verdict_of_short(ctx);
 		if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > room)
 			return LB_DROP_MALFORMED;
-		pkt->key.client_port = udp->source;
-		pkt->key.port = udp->dest;
+		pkt->key_word[2] = key_tail(pkt->vip, IPPROTO_UDP, *(__u32 *)udp);
 	}
 	return LB_UNDECIDED;
 }

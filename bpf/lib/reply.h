@@ -6,16 +6,16 @@
 #include "packet.h"
 #include "vip.h"
 
-static __always_inline void reply_macs(struct ethhdr *eth, const struct lb_interface *interface)
+static __always_inline void reply_macs(struct lb_eth *eth, const struct lb_interface *interface)
 {
-	mac_copy(eth->h_dest, eth->h_source);
-	mac_copy(eth->h_source, interface->mac);
+	mac_copy(eth->dest, eth->source);
+	mac_copy(eth->source, interface->mac);
 }
 
 /* The VIP's attributes, or NULL. */
-static __always_inline const struct lb_vip *vip_get(const struct lb_addr *addr, __u8 family)
+static __always_inline const struct lb_vip *vip_get(const __u64 words[2], __u8 family)
 {
-	const struct lb_vip_slot *vip = vip_lookup(addr, family);
+	const struct lb_vip_slot *vip = vip_lookup(words, family);
 	__u32 id;
 
 	if (!vip)

@@ -8,8 +8,8 @@ export function hashWord(hash: bigint, word: bigint): bigint {
   return spread ^ (spread >> 32n)
 }
 
-/** Takes in all of `bytes`, whose length is a multiple of 8, as words in host order. */
+/** The hash of all of `bytes`, whose length is a multiple of 8, as words in host order: hash_word() and hash_finish(). */
 export function hashBytes(seed: bigint, bytes: Uint8Array): bigint {
   const words = new BigUint64Array(Uint8Array.from(bytes).buffer)
-  return words.reduce(hashWord, seed)
+  return hashWord(words.reduce(hashWord, seed), 0n)
 }

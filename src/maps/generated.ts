@@ -17,7 +17,7 @@ export const Limit = {
   maxRings: 8192,
   ringChunk: 64,
   ringMax: 131072,
-  vipBuckets: 4096,
+  vipBuckets: 8192,
   vipWays: 4,
   connWays: 8,
   connLoad: 5,
@@ -458,25 +458,26 @@ export const settingsCodec = new Codec<Settings>(
   }),
 )
 
-/** `struct lb_vip_slot`, 20 bytes. */
+/** `struct lb_vip_slot`, 24 bytes. */
 export interface VipSlot {
+  addr: Addr
   id: number
   family: number
   present: number
-  addr: Addr
 }
 
 /** Codec of {@link VipSlot}. */
 export const vipSlotCodec = new Codec<VipSlot>(
-  struct('lb_vip_slot', 20, {
-    id: [0, u16],
-    family: [2, u8],
-    present: [3, u8],
-    addr: [4, addrCodec.layout],
+  struct('lb_vip_slot', 24, {
+    addr: [0, addrCodec.layout],
+    id: [16, u16],
+    family: [18, u8],
+    present: [19, u8],
+    pad: [20, bytes(4)],
   }),
 )
 
-/** `struct lb_vip_bucket`, 84 bytes. */
+/** `struct lb_vip_bucket`, 104 bytes. */
 export interface VipBucket {
   overflow: number
   slot: VipSlot[]
@@ -484,9 +485,10 @@ export interface VipBucket {
 
 /** Codec of {@link VipBucket}. */
 export const vipBucketCodec = new Codec<VipBucket>(
-  struct('lb_vip_bucket', 84, {
+  struct('lb_vip_bucket', 104, {
     overflow: [0, u32],
-    slot: [4, array(vipSlotCodec.layout, 4)],
+    pad: [4, u32],
+    slot: [8, array(vipSlotCodec.layout, 4)],
   }),
 )
 

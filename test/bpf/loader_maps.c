@@ -21,8 +21,8 @@ const volatile __u32 answer = 42;
 const volatile __s16 below = -7;
 const volatile bool enabled = true;
 const volatile __u64 big = 1ULL << 40;
-const volatile __u16 ports[3] = { 1, 2, 3 };
-const volatile struct limits limits = { .bytes = 5, .name = "none" };
+const volatile __u16 ports[3] = {1, 2, 3};
+const volatile struct limits limits = {.bytes = 5, .name = "none"};
 
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -63,13 +63,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 64);
 	__type(key, __u32);
-	__array(values, struct {
-		__uint(type, BPF_MAP_TYPE_ARRAY);
-		__uint(max_entries, 1);
-		__uint(map_flags, BPF_F_INNER_MAP);
-		__type(key, __u32);
-		__type(value, __u32);
-	});
+	__array(
+		values, struct {
+			__uint(type, BPF_MAP_TYPE_ARRAY);
+			__uint(max_entries, 1);
+			__uint(map_flags, BPF_F_INNER_MAP);
+			__type(key, __u32);
+			__type(value, __u32);
+		});
 } tables SEC(".maps");
 
 struct {
@@ -107,7 +108,7 @@ int constants(struct __sk_buff *skb __attribute__((unused)))
 {
 	__u32 index = ports[2];
 	void *table = bpf_map_lookup_elem(&tables, &index);
-	struct point point = { .x = index, .y = below };
+	struct point point = {.x = index, .y = below};
 
 	bpf_map_lookup_elem(&points, &point);
 	bpf_map_lookup_elem(&cells, &index);

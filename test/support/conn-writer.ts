@@ -9,11 +9,10 @@ const TAG_FIRST = 2
 /** conn_bucket() and conn_tag(). */
 function placesOf(conn: Conn, seed: bigint, buckets: number): { tag: number; indices: number[] } {
   const hash = hashBytes(seed, connKeyCodec.encode(conn.key))
-  const high = Number(hash >> 32n)
-  const tag = high < TAG_FIRST ? high + TAG_FIRST : high
-  const low = Number(hash & 0xffff_ffffn)
-  const second = Math.imul(low ^ tag, 0x85ebca6b) >>> 0
-  return { tag, indices: [low, second].map((each) => Number((BigInt(each) * BigInt(buckets)) >> 32n)) }
+  const [high, low] = [Number(hash >> 32n), Number(hash & 0xffff_ffffn)]
+  const tag = low < TAG_FIRST ? low + TAG_FIRST : low
+  const halves = [high, Math.imul(low, 0x85ebca6b) >>> 0]
+  return { tag, indices: halves.map((half) => Number((BigInt(half) * BigInt(buckets)) >> 32n)) }
 }
 
 /** Writes a conn to the first free way of its buckets. Throws when there is none. */
