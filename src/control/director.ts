@@ -1,17 +1,15 @@
 /** The director as a whole: attach, plan, apply, detach. Every call reads the maps; nothing is remembered between two. */
-import { readdirSync, rmdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins, linkPinName } from '../dataplane/instance.js'
-import type { LiveState } from '../dataplane/live-state.js'
 import { readLiveState, ringIntact } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
 import type { Link as BpfLink } from '../loader/link.js'
-import { attachXdp } from '../loader/link.js'
 import { DestFlag, Limit } from '../maps/generated.js'
-import { macBytes, macFromBytes } from '../net/mac.js'
+import { macBytes } from '../net/mac.js'
 import { ensureBpffs } from '../system/bpffs.js'
 import { requireCapabilities } from '../system/capabilities.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
@@ -20,13 +18,14 @@ import { withInstanceLock } from '../system/lock.js'
 import type { NeighbourTarget } from '../system/neighbour-prober.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import { applyReconciliation } from './apply.js'
+import { attachMissing, detachPinned, wantedLinks } from './attachments.js'
 import type { Change } from './changes.js'
 import { changesOf } from './changes.js'
 import type { Disruption } from './disruption.js'
 import { disruptionOf } from './disruption.js'
-import { linkOfFacts, linksOfReals, modeDiffers, modeOf } from './links.js'
+import { linksOfReals } from './links.js'
 import type { Neighbours, OpenNeighbours } from './neighbours.js'
-import { probeNeighbours } from './neighbours.js'
+import { knownMacs, probeNeighbours } from './neighbours.js'
 import type { Reconciliation } from './reconcile.js'
 import { reconcile } from './reconcile.js'
 import type { Link } from './target.js'
@@ -77,6 +76,7 @@ export class Director {
         return await this.#apply(instance, config, (links) => instance.pin(links))
       } catch (error) {
         this.#removeHostTraces(instance)
+        removeIfEmpty(dirname(instance.pins.path))
         throw error
       }
     })
@@ -102,7 +102,7 @@ export class Director {
     const facts = this.#facts(config)
     using neighbours = this.#options.openNeighbours(this.#options.namespace, facts)
     const live = readLiveState(instance.maps)
-    const links = linksOf(config, facts, live)
+    const links = wantedLinks({ config, facts, live })
     const plan = await this.#reconcile(instance, config, facts, links, neighbours)
     return summary(instance, plan)
   }
@@ -192,7 +192,7 @@ export class Director {
     const attached = new Map<number, BpfLink>()
     using neighbours = this.#options.openNeighbours(namespace, facts)
     try {
-      const links = this.#attachMissing(instance, config, facts, before, attached)
+      const links = attachMissing(instance, { namespace, config, facts, live: before }, attached)
       const plan = await this.#reconcile(instance, config, facts, links, neighbours)
       const result = summary(instance, plan)
       namespace.run(() => applyReconciliation(instance.maps, plan))
@@ -202,31 +202,6 @@ export class Director {
     } finally {
       for (const link of attached.values()) link.close()
     }
-  }
-
-  /** Attaches the interfaces that have no link yet; `attached` gets them one by one, for the caller to close. */
-  #attachMissing(
-    instance: Instance,
-    config: Config,
-    facts: readonly InterfaceFacts[],
-    live: LiveState,
-    attached: Map<number, BpfLink>,
-  ): Link[] {
-    return config.interfaces.map((wanted, index) => {
-      const each = facts[index] as InterfaceFacts
-      const { ifindex } = each
-      const pinName = linkPinName(ifindex)
-      const now = live.interfaces.get(ifindex)
-      const present = now !== undefined && instance.pins.has('links', pinName)
-      if (present && !modeDiffers(wanted, now.mode)) return linkOfFacts(each, modeOf(wanted, ifindex, live))
-      linkOfFacts(each, 'native')
-      if (present) detachPinned(instance, ifindex)
-      const { link, mode } = this.#options.namespace.run(() => {
-        return attachXdp(instance.program, { ifindex, mode: wanted.xdp })
-      })
-      attached.set(ifindex, link)
-      return linkOfFacts(each, mode)
-    })
   }
 
   async #reconcile(
@@ -280,36 +255,9 @@ export class Director {
   }
 }
 
-function linksOf(config: Config, facts: readonly InterfaceFacts[], live: LiveState): Link[] {
-  return config.interfaces.map((wanted, index) => {
-    const each = facts[index] as InterfaceFacts
-    return linkOfFacts(each, modeOf(wanted, each.ifindex, live))
-  })
-}
-
-function detachPinned(instance: Instance, ifindex: number): void {
-  const pinName = linkPinName(ifindex)
-  if (!instance.pins.has('links', pinName)) return
-  using link = instance.pins.openLink(pinName)
-  link.detach()
-  instance.pins.remove('links', pinName)
-}
-
-/** MACs that the maps hold, by interface and address: a real that does not answer just now keeps its MAC. */
-function knownMacs(live: LiveState): Map<string, string> {
-  const known = new Map<string, string>()
-  for (const { destinations } of live.services) {
-    for (const { address, value } of destinations) {
-      if ((value.flags & DestFlag.neighbour) === 0) continue
-      known.set(`${value.ifindex} ${address}`, macFromBytes(value.mac))
-    }
-  }
-  return known
-}
-
 /** The directory that the instances of one BPF filesystem share. */
 function removeIfEmpty(directory: string): void {
-  if (readdirSync(directory).length === 0) rmdirSync(directory)
+  if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory)
 }
 
 function checkConnsSize(instance: Instance, config: Config): void {
