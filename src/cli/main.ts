@@ -15,13 +15,17 @@ function buildProgram(): Command {
   const program = new Command('veer')
     .description('L4 load balancer: eBPF dataplane, one YAML file')
     .exitOverride()
-    .configureOutput({ writeErr: (text) => process.stderr.write(text.replace(/^error: /, 'veer: ')) })
-    .showHelpAfterError('(see veer --help)')
+    .configureOutput({ outputError: (text, write) => write(usageLine(text)) })
   addGlobalOptions(program)
   const verbs = [addCheck, addAttach, addRun, addPlan, addApply, addList, addStats, addDoctor, addDetach]
   for (const addVerb of verbs) addVerb(program)
   for (const command of program.commands) command.exitOverride()
   return program
+}
+
+/** Commander's message, which may go on in a second line, as the one line that every error is. */
+function usageLine(text: string): string {
+  return `${text.trim().replace(/^error: /, 'veer: ').replaceAll('\n', ' ')}; see veer --help\n`
 }
 
 async function main(): Promise<void> {

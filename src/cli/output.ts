@@ -24,7 +24,8 @@ export function reportError(error: unknown, verbose: boolean): number {
   if (error instanceof VeerError) warn(error.hint === undefined ? error.message : `${error.message}; ${error.hint}`)
   else warn(`${error instanceof Error ? error.message : String(error)}; this is a defect of veer, --verbose shows where`)
   if (verbose) process.stderr.write(`${inspect(error, { depth: 4 })}\n`)
-  return error instanceof ConfigError ? Exit.invalidConfig : Exit.failed
+  if (error instanceof ConfigError) return Exit.invalidConfig
+  return error instanceof VeerError && error.code === 'LB_ERR_INSTANCE_NAME' ? Exit.usage : Exit.failed
 }
 
 /** Columns of text, each as wide as its widest cell; `right` names the columns that are aligned to the right. */
