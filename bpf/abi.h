@@ -194,23 +194,26 @@ enum lb_conn_state {
 	LB_CONN_STATES = 12,
 };
 
+/* A conn fills one cache line, and is all that a packet of a known flow reads of the table. */
 struct lb_conn {
 	struct lb_conn_key key;
 	__u32 dest;       /* index into dests; read and written with generation as one word */
 	__u32 generation; /* of that destination when the conn was made */
+	__u32 expires;    /* tick; from then on the conn is dead */
+	__u8 mac[6];      /* of ours, that its first packet was addressed to */
 	__u8 state;       /* enum lb_conn_state */
-	__u8 pad[31];
+	__u8 pad[21];
 };
 
 /*
  * conns[hash of the key]: a set-associative table of our own in an array. A known flow costs
- * one line for the tags and one for its conn, and no call; a new one is a few stores, where
- * an insert into a BPF hash or LRU map costs hundreds of nanoseconds. lib/conn.h says who may
- * write what, and why that needs no lock.
+ * one cache line and no call; a new one is a few stores, where an insert into a BPF hash or
+ * LRU map costs hundreds of nanoseconds. lib/conn.h says who may write what, and why that
+ * needs no lock.
  */
 struct lb_conn_bucket {
-	__u32 tag[LB_CONN_WAYS];     /* part of the hash; 0: free, 1: being written */
-	__u32 expires[LB_CONN_WAYS]; /* tick; from then on the conn is dead */
+	__u32 tag[LB_CONN_WAYS]; /* part of the hash; 0: free, 1: being written */
+	__u32 pad[8];
 	struct lb_conn conn[LB_CONN_WAYS];
 };
 

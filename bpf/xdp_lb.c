@@ -73,7 +73,7 @@ static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	verdict = fwd_prepare(&hdr, dest, pkt->family, ctx->ingress_ifindex, &pkt->forward_action);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	recorded = conn_record(pkt, dest, dest_id, set);
+	recorded = conn_record(pkt, dest, dest_id, set, hdr.eth->dest);
 	stats_forwarded(pkt, service->id, dest_id, recorded);
 	fwd_dr(&hdr, dest, pkt->family);
 	return recorded ? LB_FORWARD_NEW : LB_FORWARD_STATELESS;
@@ -117,25 +117,20 @@ static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int
 
 /* A packet of a flow whose conn is alive and has its destination. */
 static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
-                                      const struct lb_headers *hdr,
-                                      const struct lb_conn_place *place, const struct lb_dest *dest,
-                                      const struct lb_settings *set, __u32 now, __u8 family)
+                                      const struct lb_headers *hdr, struct lb_conn *conn,
+                                      const struct lb_dest *dest, const struct lb_settings *set,
+                                      __u32 now, __u8 family)
 {
-	__u32 ingress = ctx->ingress_ifindex;
-	int ours, verdict;
+	int verdict;
 
-	/* Without a look-up when the real is reached by the interface that the frame came by. */
-	if (dest->ifindex == ingress)
-		ours = mac_equal(hdr->eth->dest, dest->src_mac);
-	else
-		ours = frame_is_ours(ctx);
-	if (!ours)
+	/* Its first packet has had the MAC looked up already. */
+	if (!mac_equal(hdr->eth->dest, conn->mac) && !frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
-	verdict = fwd_prepare(hdr, dest, family, ingress, &pkt->forward_action);
+	verdict = fwd_prepare(hdr, dest, family, ctx->ingress_ifindex, &pkt->forward_action);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	conn_advance(place, pkt, set, now);
-	stats_forwarded(pkt, dest->service, conn_at(place)->dest, 0);
+	conn_advance(conn, pkt, set, now);
+	stats_forwarded(pkt, dest->service, conn->dest, 0);
 	fwd_dr(hdr, dest, family);
 	return LB_FORWARD_KNOWN;
 }
@@ -148,15 +143,18 @@ static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 	struct lb_conn_place place = {};
 	const struct lb_dest *dest;
 	__u32 now = ticks_now();
+	struct lb_conn *conn;
 
 	if (set)
 		place = conn_find(set, conn_hash(pkt->key_word, set->hash_seed), pkt->key_word);
-	if (!place.bucket || tick_passed(*conn_expires(&place), now) ||
-	    conn_reused(conn_at(&place), pkt))
+	if (!place.bucket)
 		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
-	dest = dest_lookup(conn_at(&place)->dest);
-	if (dest && conn_dest_valid(conn_at(&place), dest))
-		return known_flow(ctx, pkt, hdr, &place, dest, set, now, family);
+	conn = conn_at(&place);
+	if (tick_passed(conn->expires, now) || conn_reused(conn, pkt))
+		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
+	dest = dest_lookup(conn->dest);
+	if (dest && conn_dest_valid(conn, dest))
+		return known_flow(ctx, pkt, hdr, conn, dest, set, now, family);
 	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
 		return to_vip_slow(ctx, pkt, LB_DROP_REAL_GONE);
 	return to_vip_slow(ctx, pkt, LB_UNDECIDED);

@@ -3,18 +3,20 @@
  * The conn table: buckets of LB_CONN_WAYS conns; a conn lies in the first of its two buckets
  * that had room. Who writes what, without a lock:
  *
+ * - A conn lies in the way that its hash calls home, when that was free: there a packet finds
+ *   it at the first look. Otherwise the tags tell.
  * - A free way, or one whose conn is dead for longer than LB_CONN_GRACE, belongs to who sets
- *   its tag from what it was to LB_TAG_BUSY by compare-and-swap. It writes the conn and then
- *   the tag, with an exchange, which orders the two.
- * - A reader takes a way whose tag and key are its own. It never uses a dead conn, so within
- *   the grace nobody can be reading a way that is given to another flow.
+ *   its tag from what it was to LB_TAG_BUSY by compare-and-swap. It writes the conn, then
+ *   expires, which brings it to life, then the tag.
+ * - A reader takes a way whose key is its own. It never uses a dead conn, so within the grace
+ *   nobody can be reading a way that is given to another flow.
  * - A live conn is written by packets of its own flow only: state, expires, and (destination,
  *   generation) as one word. Packets of one flow on two CPUs at once may both win; each
  *   outcome is one that an order of the two packets would have had.
  * - A dead conn is brought back to life by its own flow: within half the grace in place, after
  *   that by compare-and-swap, since the way may be taken by another at any moment.
- * - Two CPUs that insert one key at once see each other's tag after writing their own; the
- *   later way in search order dies.
+ * - Two CPUs that insert one key at once find each other's conn after writing their own; the
+ *   later one in search order dies.
  */
 #ifndef LB_CONN_H
 #define LB_CONN_H
@@ -82,37 +84,46 @@ static __always_inline int conn_key_is(const struct lb_conn *conn, const __u64 w
 	return !((key[0] ^ words[0]) | (key[1] ^ words[1]) | (key[2] ^ words[2]));
 }
 
-/* The first way of a bucket that holds this key, LB_CONN_WAYS when none does. */
-static __always_inline __u32 conn_way(const struct lb_conn_bucket *bucket, __u32 tag,
-                                      const __u64 key[3])
+/* The way where a conn is looked for first. */
+static __always_inline __u32 conn_home(__u64 hash)
 {
-	__u32 way;
+	return hash >> 32 & (LB_CONN_WAYS - 1);
+}
 
-#pragma unroll
-	for (way = 0; way < LB_CONN_WAYS; way++)
-		if (bucket->tag[way] == tag && conn_key_is(&bucket->conn[way], key))
-			break;
-	return way;
+#define LB_CONN_NOWHERE 0xffffffff
+
+/* Searches both buckets by tag; returns choice * LB_CONN_WAYS + way, or LB_CONN_NOWHERE. */
+static __noinline __u32 conn_search(const struct lb_settings *set, __u64 hash, const __u64 *key)
+{
+	struct lb_conn_bucket *bucket;
+	__u32 tag = conn_tag(hash);
+	__u32 choice, way;
+
+	for (choice = 0; choice < 2; choice++) {
+		bucket = conn_bucket(set, hash, choice);
+		if (!bucket)
+			return LB_CONN_NOWHERE;
+		for (way = 0; way < LB_CONN_WAYS; way++)
+			if (bucket->tag[way] == tag && conn_key_is(&bucket->conn[way], key))
+				return choice * LB_CONN_WAYS + way;
+	}
+	return LB_CONN_NOWHERE;
 }
 
 /* Where the conn with this key is, dead or alive. */
 static __always_inline struct lb_conn_place conn_find(const struct lb_settings *set, __u64 hash,
                                                       const __u64 key[3])
 {
-	struct lb_conn_place place = {};
-	__u32 tag = conn_tag(hash);
-	__u32 choice;
+	struct lb_conn_place place = {.bucket = conn_bucket(set, hash, 0), .way = conn_home(hash)};
+	__u32 found;
 
-#pragma unroll
-	for (choice = 0; choice < 2; choice++) {
-		place.bucket = conn_bucket(set, hash, choice);
-		if (!place.bucket)
-			return place;
-		place.way = conn_way(place.bucket, tag, key);
-		if (place.way < LB_CONN_WAYS)
-			return place;
-	}
+	if (!place.bucket || conn_key_is(&place.bucket->conn[place.way], key))
+		return place;
+	found = conn_search(set, hash, key);
 	place.bucket = NULL;
+	if (found != LB_CONN_NOWHERE)
+		place.bucket = conn_bucket(set, hash, found / LB_CONN_WAYS);
+	place.way = found % LB_CONN_WAYS;
 	return place;
 }
 
@@ -122,9 +133,9 @@ static __always_inline struct lb_conn *conn_at(const struct lb_conn_place *place
 	return &place->bucket->conn[place->way & (LB_CONN_WAYS - 1)];
 }
 
-static __always_inline __u32 *conn_expires(const struct lb_conn_place *place)
+static __always_inline __u32 *conn_tag_at(const struct lb_conn_place *place)
 {
-	return &place->bucket->expires[place->way & (LB_CONN_WAYS - 1)];
+	return &place->bucket->tag[place->way & (LB_CONN_WAYS - 1)];
 }
 
 static __always_inline int tick_passed(__u32 tick, __u32 now)
@@ -163,18 +174,16 @@ static __always_inline __u32 conn_timeout(const struct lb_settings *set, __u8 st
 }
 
 /* State and timer after this packet. A line that others read is written only when it changes. */
-static __always_inline void conn_advance(const struct lb_conn_place *place,
-                                         const struct lb_packet *pkt, const struct lb_settings *set,
-                                         __u32 now)
+static __always_inline void conn_advance(struct lb_conn *conn, const struct lb_packet *pkt,
+                                         const struct lb_settings *set, __u32 now)
 {
-	struct lb_conn *conn = conn_at(place);
 	__u8 state = conn_next_state(conn->state, pkt);
 	__u32 expires = now + conn_timeout(set, state);
 
 	if (conn->state != state)
 		conn->state = state;
-	if (*conn_expires(place) != expires)
-		*conn_expires(place) = expires;
+	if (conn->expires != expires)
+		conn->expires = expires;
 }
 
 /* (destination, generation) as the word that it is read and written by. */
@@ -188,34 +197,39 @@ static __always_inline void conn_set_dest(struct lb_conn *conn, __u32 dest, __u3
 	*(volatile __u64 *)&conn->dest = value.word;
 }
 
-/* Takes a way that is free, or dead for long enough; LB_CONN_WAYS when there is none. */
-static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 now)
+/*
+ * Takes a way that is free, or dead for long enough, its home before others. Returns the way,
+ * LB_CONN_WAYS when there is none.
+ */
+static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 home, __u32 now)
 {
-	__u32 way;
+	__u32 i;
 
-	for (way = 0; way < LB_CONN_WAYS; way++) {
+	for (i = 0; i < LB_CONN_WAYS; i++) {
+		__u32 way = (home + i) & (LB_CONN_WAYS - 1);
 		__u32 tag = bucket->tag[way];
 
 		if (tag == LB_TAG_BUSY ||
-		    (tag != LB_TAG_FREE && !tick_passed(bucket->expires[way] + LB_CONN_GRACE, now)))
+		    (tag != LB_TAG_FREE &&
+		     !tick_passed(bucket->conn[way].expires + LB_CONN_GRACE, now)))
 			continue;
 		if (__sync_val_compare_and_swap(&bucket->tag[way], tag, LB_TAG_BUSY) == tag)
-			break;
+			return way;
 	}
-	return way;
+	return LB_CONN_WAYS;
 }
 
-static __always_inline __u32 *conn_tag_at(const struct lb_conn_place *place)
-{
-	return &place->bucket->tag[place->way & (LB_CONN_WAYS - 1)];
-}
-
-/* Fills a way that is ours, and lets it be found. The exchange orders the conn before its tag. */
+/* Fills a way that is ours. The exchanges order what is before and after them. */
 static __always_inline void conn_publish(const struct lb_conn_place *place,
-                                         const struct lb_conn *conn, __u32 expires, __u32 tag)
+                                         const struct lb_conn *from, __u32 tag)
 {
-	*conn_at(place) = *conn;
-	*conn_expires(place) = expires;
+	struct lb_conn *conn = conn_at(place);
+
+	conn->key = from->key;
+	mac_copy(conn->mac, from->mac);
+	conn->state = from->state;
+	conn_set_dest(conn, from->dest, from->generation);
+	__sync_lock_test_and_set(&conn->expires, from->expires);
 	__sync_lock_test_and_set(conn_tag_at(place), tag);
 }
 
@@ -230,17 +244,17 @@ static __always_inline int conn_insert(const struct lb_packet *pkt, const struct
 		place.bucket = conn_bucket(set, hash, choice);
 		if (!place.bucket)
 			return 0;
-		place.way = conn_claim(place.bucket, now);
+		place.way = conn_claim(place.bucket, conn_home(hash), now);
 		if (place.way < LB_CONN_WAYS)
 			break;
 	}
 	if (place.way >= LB_CONN_WAYS)
 		return 0;
-	conn_publish(&place, conn, now + conn_timeout(set, conn->state), conn_tag(hash));
+	conn_publish(&place, conn, conn_tag(hash));
 	first = conn_find(set, hash, pkt->key_word);
 	/* Dead, not free: a packet that has found it already may still write to it. */
 	if (first.bucket && (first.bucket != place.bucket || first.way != place.way))
-		*conn_expires(&place) = now;
+		conn_at(&place)->expires = now;
 	return 1;
 }
 
@@ -250,39 +264,46 @@ static __always_inline int conn_insert(const struct lb_packet *pkt, const struct
  * when it was lost.
  */
 static __always_inline int conn_restart(const struct lb_conn_place *place,
-                                        const struct lb_conn *conn, __u32 expires, __u32 tag,
-                                        __u32 now)
+                                        const struct lb_conn *from, __u32 tag, __u32 now)
 {
+	struct lb_conn *conn = conn_at(place);
+
 	/* Half of the grace: the other half is for the time between here and the last store. */
-	if (tick_passed(*conn_expires(place) + LB_CONN_GRACE / 2, now)) {
+	if (tick_passed(conn->expires + LB_CONN_GRACE / 2, now)) {
 		if (__sync_val_compare_and_swap(conn_tag_at(place), tag, LB_TAG_BUSY) != tag)
 			return 0;
-		conn_publish(place, conn, expires, tag);
+		conn_publish(place, from, tag);
 		return 1;
 	}
-	conn_at(place)->state = conn->state;
-	conn_set_dest(conn_at(place), conn->dest, conn->generation);
-	*conn_expires(place) = expires;
+	mac_copy(conn->mac, from->mac);
+	conn->state = from->state;
+	conn_set_dest(conn, from->dest, from->generation);
+	conn->expires = from->expires;
 	return 1;
 }
 
-/* Records that a flow goes to a destination. Returns 0 when there is no room. */
+/*
+ * Records that a flow goes to a destination; mac is what its packet was addressed to. Returns 0
+ * when there is no room.
+ */
 static __always_inline int conn_record(const struct lb_packet *pkt, const struct lb_dest *dest,
-                                       __u32 dest_id, const struct lb_settings *set)
+                                       __u32 dest_id, const struct lb_settings *set,
+                                       const __u8 *mac)
 {
 	__u64 hash = conn_hash(pkt->key_word, set->hash_seed);
-	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
 	struct lb_conn_place place = conn_find(set, hash, pkt->key_word);
+	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
 	__u32 now = ticks_now();
 	struct lb_conn conn = {
 		.key = pkt->key,
 		.dest = dest_id,
 		.generation = dest->generation,
+		.expires = now + conn_timeout(set, state),
 		.state = state,
 	};
 
-	if (place.bucket &&
-	    conn_restart(&place, &conn, now + conn_timeout(set, state), conn_tag(hash), now))
+	mac_copy(conn.mac, mac);
+	if (place.bucket && conn_restart(&place, &conn, conn_tag(hash), now))
 		return 1;
 	return conn_insert(pkt, &conn, set, hash, now);
 }

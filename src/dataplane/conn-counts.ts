@@ -25,7 +25,7 @@ export async function countConns(
   generationOf: (id: number) => number,
 ): Promise<Map<number, ConnCounts>> {
   const counts = new Map<number, ConnCounts>()
-  for await (const { conn } of liveConns(maps, now)) {
+  for await (const conn of liveConns(maps, now)) {
     if (conn.generation !== generationOf(conn.dest)) continue
     const entry = counts.get(conn.dest) ?? { active: 0, inactive: 0 }
     if (ACTIVE.has(conn.state)) entry.active++

@@ -261,6 +261,8 @@ export interface Conn {
   key: ConnKey
   dest: number
   generation: number
+  expires: number
+  mac: Uint8Array
   state: number
 }
 
@@ -270,15 +272,16 @@ export const connCodec = new Codec<Conn>(
     key: [0, connKeyCodec.layout],
     dest: [24, u32],
     generation: [28, u32],
-    state: [32, u8],
-    pad: [33, bytes(31)],
+    expires: [32, u32],
+    mac: [36, bytes(6)],
+    state: [42, u8],
+    pad: [43, bytes(21)],
   }),
 )
 
 /** `struct lb_conn_bucket`, 576 bytes. */
 export interface ConnBucket {
   tag: number[]
-  expires: number[]
   conn: Conn[]
 }
 
@@ -286,7 +289,7 @@ export interface ConnBucket {
 export const connBucketCodec = new Codec<ConnBucket>(
   struct('lb_conn_bucket', 576, {
     tag: [0, array(u32, 8)],
-    expires: [32, array(u32, 8)],
+    pad: [32, array(u32, 8)],
     conn: [64, array(connCodec.layout, 8)],
   }),
 )

@@ -2,7 +2,7 @@
 import { hashBytes } from '../../src/dataplane/hash.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import type { Conn } from '../../src/maps/generated.js'
-import { connKeyCodec, Limit } from '../../src/maps/generated.js'
+import { connKeyCodec } from '../../src/maps/generated.js'
 
 const TAG_FIRST = 2
 
@@ -16,7 +16,7 @@ function placesOf(conn: Conn, seed: bigint, buckets: number): { tag: number; ind
 }
 
 /** Writes a conn to the first free way of its buckets. Throws when there is none. */
-export function writeConn(maps: LbMaps, conn: Conn, expires: number): void {
+export function writeConn(maps: LbMaps, conn: Conn): void {
   const settings = maps.settings.get(0)
   if (settings === undefined) throw new Error('settings has no entry')
   const { tag, indices } = placesOf(conn, settings.hashSeed, settings.connBuckets)
@@ -25,7 +25,6 @@ export function writeConn(maps: LbMaps, conn: Conn, expires: number): void {
     const way = bucket?.tag.indexOf(0) ?? -1
     if (bucket === undefined || way < 0) continue
     bucket.tag[way] = tag
-    bucket.expires[way] = expires >>> 0
     bucket.conn[way] = conn
     maps.conns.set(index, bucket)
     return
@@ -33,13 +32,9 @@ export function writeConn(maps: LbMaps, conn: Conn, expires: number): void {
   throw new Error(`no room in the buckets ${indices.join(' and ')}`)
 }
 
-/** Every conn in the table, dead ones too, with its tick. */
-export function readConns(maps: LbMaps): { conn: Conn; expires: number }[] {
-  return [...maps.conns.values()].flatMap((bucket) =>
-    Array.from({ length: Limit.connWays }, (_, way) => way)
-      .filter((way) => (bucket.tag[way] ?? 0) >= TAG_FIRST)
-      .map((way) => ({ conn: bucket.conn[way] as Conn, expires: bucket.expires[way] as number })),
-  )
+/** Every conn in the table, dead ones too. */
+export function readConns(maps: LbMaps): Conn[] {
+  return [...maps.conns.values()].flatMap(({ tag, conn }) => conn.filter((_, way) => (tag[way] ?? 0) >= TAG_FIRST))
 }
 
 /** Empties the table. */

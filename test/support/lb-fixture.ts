@@ -219,8 +219,13 @@ export class LbFixture implements Disposable {
     const { maps } = this
     clearConns(maps)
     for (const [key, { expires, ...conn }] of table.conns) {
-      const entry = { ...conn, key: encodeConnKey(key), state: abi.ConnState[conn.state] }
-      writeConn(maps, entry, this.#clock.tickAt(expires))
+      writeConn(maps, {
+        ...conn,
+        key: encodeConnKey(key),
+        state: abi.ConnState[conn.state],
+        expires: this.#clock.tickAt(expires) >>> 0,
+        mac: new Uint8Array(6),
+      })
     }
     const services = [...table.services.values()].map((service) => service.id)
     for (const id of services) maps.cursors.set(id, table.cursors.get(id) ?? 0n)
@@ -245,9 +250,9 @@ export class LbFixture implements Disposable {
 
   /** All conns by the oracle's key. */
   conns(): Map<string, Conn> {
-    const entries = readConns(this.maps).map(({ conn: { key, ...conn }, expires }) => {
-      const state = nameOf(abi.ConnState, conn.state)
-      return [decodeConnKey(key), { ...conn, state, expires: this.#clock.nsAt(expires) }] as const
+    const entries = readConns(this.maps).map(({ key, dest, generation, state, expires }) => {
+      const conn = { dest, generation, state: nameOf(abi.ConnState, state), expires: this.#clock.nsAt(expires) }
+      return [decodeConnKey(key), conn] as const
     })
     return new Map<string, Conn>(entries)
   }
