@@ -18,7 +18,7 @@ export function addHostAddress(namespace: NetworkNamespace, vip: string, device:
     namespace.run(() => ip(['address', 'add', ...addressArguments(vip, device)]))
     return true
   } catch (cause) {
-    if (stderrOf(cause).includes('File exists')) return false
+    if (/File exists|already assigned/i.test(stderrOf(cause))) return false
     throw new VeerError('LB_ERR_VIP_UNBINDABLE', `cannot put ${vip} on ${device}: ${stderrOf(cause)}`, { cause })
   }
 }
