@@ -12,9 +12,9 @@ interface JsonSchema {
   $defs?: Record<string, JsonSchema>
   type?: string
   description?: string
-  default?: unknown
+  default?: string | number | boolean
   defaultNote?: string
-  const?: unknown
+  const?: string | number | boolean
   enum?: unknown[]
   anyOf?: JsonSchema[]
   oneOf?: JsonSchema[]

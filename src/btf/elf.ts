@@ -126,12 +126,21 @@ function readElf(file: ByteReader): Elf {
     size: header.size,
     data: file.slice(header.offset, header.type === SHT_NOBITS || header.type === 0 ? 0 : header.size),
   }))
-  const symbolTable = headers.findIndex((header) => header.type === SHT_SYMTAB)
-  const symbols = symbolTable < 0 ? [] : readSymbols(file, sections, symbolTable, headers[symbolTable]!.link)
+  const table = headers.find((header) => header.type === SHT_SYMTAB)
+  const symbols = table === undefined ? [] : readSymbols(file, table, sections[table.link]?.data)
   return { littleEndian: file.littleEndian, machine: file.u16(18), sections, symbols }
 }
 
-function readHeader(file: ByteReader, at: number) {
+interface SectionHeader {
+  name: number
+  type: number
+  flags: number
+  offset: number
+  size: number
+  link: number
+}
+
+function readHeader(file: ByteReader, at: number): SectionHeader {
   return {
     name: file.u32(at),
     type: file.u32(at + 4),
@@ -142,9 +151,9 @@ function readHeader(file: ByteReader, at: number) {
   }
 }
 
-function readSymbols(file: ByteReader, sections: ElfSection[], table: number, strings: number): ElfSymbol[] {
-  const reader = new ByteReader(sections[table]!.data, file.littleEndian)
-  const names = new ByteReader(sections[strings]?.data ?? Buffer.alloc(0), file.littleEndian)
+function readSymbols(file: ByteReader, table: SectionHeader, strings: Buffer = Buffer.alloc(0)): ElfSymbol[] {
+  const reader = new ByteReader(file.slice(table.offset, table.size), file.littleEndian)
+  const names = new ByteReader(strings, file.littleEndian)
   return Array.from({ length: Math.floor(reader.bytes.length / SYMBOL) }, (_, index) => {
     const at = index * SYMBOL
     const info = reader.u8(at + 4)

@@ -84,7 +84,7 @@ function child(schema: z.core.$ZodType, step: string | number): z.core.$ZodType[
 function salvage(raw: unknown): Draft {
   return {
     interfaces: listIn(raw, 'interfaces').map((item) => interfaceSchema.safeParse(item).data),
-    defaults: fieldsOf(defaultsSchema.shape, fieldIn(raw, 'defaults')) as DefaultsInput,
+    defaults: fieldsOf(defaultsSchema.shape, fieldIn(raw, 'defaults')),
     services: listIn(raw, 'services').map((item) => {
       const { reals: _, ...shape } = serviceSchema.shape
       return {

@@ -105,15 +105,14 @@ function bound(origin: string, limit: string, value: number | bigint, found: unk
 
 function show(value: unknown): string {
   if (typeof value === 'string') return value.length <= 64 ? value : `${value.slice(0, 64)}…`
-  return typeof value === 'object' ? kindOf(value) : String(value)
+  return kindOf(value)
 }
 
 function kindOf(value: unknown): string {
   if (value === null || value === undefined) return 'nothing'
   if (Array.isArray(value)) return 'a list'
-  if (typeof value === 'object') return 'a map'
   if (typeof value === 'string') return `text (${show(value)})`
-  return `${String(value)}`
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : 'a map'
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

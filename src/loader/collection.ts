@@ -56,8 +56,8 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
     const object = native().openObject(spec.bytes, spec.name)
     try {
       prepare(object, spec, replacements)
-      await object.load({ logLevel: options.verbose === true ? 1 : 0 }).catch((error: NativeError) => {
-        throw loadError(spec, error)
+      await object.load({ logLevel: options.verbose === true ? 1 : 0 }).catch((error: unknown) => {
+        throw loadError(spec, error as NativeError)
       })
       // libbpf renames a map whose place a live one takes.
       const nameOf = (map: string): string => replacements.get(map)?.raw.name ?? map

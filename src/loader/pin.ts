@@ -50,7 +50,7 @@ export class PinDirectory {
     try {
       for (const [key, { name }] of Object.entries(descriptor.maps)) {
         if (this.has('maps', name)) continue
-        this.pin('maps', name, (maps as Record<string, HasRaw>)[key]!.raw)
+        this.pin('maps', name, (maps[key as keyof MapsOf<D>] as HasRaw).raw)
         done.push(name)
       }
     } catch (error) {

@@ -48,7 +48,7 @@ function meaningfulLines(lines: readonly string[]): string[] {
   const reasonEnd = lines.findLastIndex((line) => !STATISTICS.test(line) && !CONTEXT.test(line))
   if (reasonEnd < 0) return lines.slice(-1)
   let start = reasonEnd
-  while (start > 0 && reasonEnd - start < SHOWN - 1 && isReason(lines[start - 1]!)) start--
+  while (start > 0 && reasonEnd - start < SHOWN - 1 && isReason(lines[start - 1] ?? '')) start--
   const source = lines.slice(0, start).findLast((line) => line.startsWith('; '))
   const reason = lines.slice(start, reasonEnd + 1)
   return source === undefined ? reason : [...reason, `in: ${source.slice(2)}`]

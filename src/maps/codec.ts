@@ -8,6 +8,14 @@ import { camelCase, isPadding, u32 as u32Layout, u64 as u64Layout } from '../btf
 
 const machineIsLittle = endianness() === 'LE'
 
+type IntMethod = 'Int8' | 'UInt8' | `${'' | 'U'}Int${16 | 32}${'LE' | 'BE'}` | `Big${'' | 'U'}Int64${'LE' | 'BE'}`
+
+type PutInt = (this: Buffer, value: number | bigint, offset: number) => number
+type ReadInt = (this: Buffer, offset: number) => number | bigint
+
+/** Buffer's reads and writes of integers by name. */
+const intMethods = Buffer.prototype as Record<`write${IntMethod}`, PutInt> & Record<`read${IntMethod}`, ReadInt>
+
 type Write = (value: never, target: Buffer, offset: number) => void
 type Read = (source: Buffer, offset: number) => unknown
 
@@ -88,15 +96,13 @@ function compile(layout: Layout): Compiled {
   }
 }
 
-type IntMethod = 'Int8' | 'UInt8' | `${'' | 'U'}Int${16 | 32}${'LE' | 'BE'}` | `Big${'' | 'U'}Int64${'LE' | 'BE'}`
-
 function compileInt(layout: IntLayout): Compiled {
   const { size, signed, order } = layout
   const suffix = order === 'little' || (order === 'native' && machineIsLittle) ? 'LE' : 'BE'
   const base = `${signed ? '' : 'U'}Int${size * 8}`
   const method = (size === 8 ? `Big${base}${suffix}` : size === 1 ? base : `${base}${suffix}`) as IntMethod
-  const put = Buffer.prototype[`write${method}`] as (this: Buffer, value: number | bigint, offset: number) => number
-  const read = Buffer.prototype[`read${method}`] as (this: Buffer, offset: number) => number | bigint
+  const put = intMethods[`write${method}`]
+  const read = intMethods[`read${method}`]
   const noun = size === 8 ? 'bigint' : 'number'
   const fits = size === 8 ? bigintCheck(signed) : numberCheck(size, signed)
   return {
@@ -117,8 +123,8 @@ function numberCheck(size: number, signed: boolean): (value: number | bigint) =>
 }
 
 function bigintCheck(signed: boolean): (value: number | bigint) => boolean {
-  const cut = signed ? BigInt.asIntN : BigInt.asUintN
-  return (value) => typeof value === 'bigint' && cut(64, value) === value
+  const cut = (value: bigint): bigint => (signed ? BigInt.asIntN(64, value) : BigInt.asUintN(64, value))
+  return (value) => typeof value === 'bigint' && cut(value) === value
 }
 
 /** `u16`, `be32`. */
@@ -149,7 +155,7 @@ function compileBytes(size: number): Compiled {
     },
     read: (source, offset) => {
       const result = new Uint8Array(size)
-      for (let index = 0; index < size; index++) result[index] = source[offset + index]!
+      for (let index = 0; index < size; index++) result[index] = source[offset + index] as number
       return result
     },
   }
@@ -171,7 +177,7 @@ function compileU32Array(length: number): Compiled {
       }
       const view = new Uint32Array(target.buffer, at, length)
       for (let index = 0; index < length; index++) {
-        const number = value[index]!
+        const number = value[index] as number
         if (number >>> 0 !== number) throw new RangeError(`${number} at index ${index} is no number of type u32`)
         view[index] = number
       }
@@ -188,7 +194,7 @@ function compileArray({ element, length }: ArrayLayout): Compiled {
   return {
     write: (value: readonly never[], target, offset) => {
       if (value.length !== length) throw new RangeError(`${value.length} elements given, ${length} expected`)
-      for (let index = 0; index < length; index++) write(value[index]!, target, offset + index * element.size)
+      for (let index = 0; index < length; index++) write(value[index] as never, target, offset + index * element.size)
     },
     read: (source, offset) => {
       const result = new Array<unknown>(length)
@@ -208,7 +214,7 @@ function compileStruct(layout: StructLayout): Compiled {
       try {
         for (const member of members) {
           current = member.name
-          member.write(value[member.name]!, target, offset + member.offset)
+          member.write(value[member.name] as never, target, offset + member.offset)
         }
       } catch (error) {
         throw prefixed(error as Error, current)

@@ -79,9 +79,7 @@ export class PerCpuMap<K, V> extends TypedMap<K> {
 
 /** The values added up into the first of them, which is given up. */
 function total<V>(values: V[]): V {
-  let sum = values[0]!
-  for (let cpu = 1; cpu < values.length; cpu++) sum = add(sum, values[cpu]!)
-  return sum
+  return values.reduce((sum, value) => add(sum, value))
 }
 
 /** Adds `b` to `a`: numbers, bigints (64-bit counters, which wrap), and arrays and structs of them in place. */

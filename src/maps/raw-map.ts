@@ -77,7 +77,8 @@ export class RawMap implements Disposable {
         batch = this.native.lookupBatch(batch?.cursor, this.batchSize)
       } catch (error) {
         if (batch !== undefined || !isBatchUnsupported(error)) throw error
-        return yield this.walk()
+        yield this.walk()
+        return
       }
       if (batch.count > 0) yield batch
     } while (batch.cursor !== undefined)
@@ -91,7 +92,8 @@ export class RawMap implements Disposable {
         batch = await this.native.lookupBatchAsync(batch?.cursor, this.batchSize)
       } catch (error) {
         if (batch !== undefined || !isBatchUnsupported(error)) throw error
-        return yield this.walk()
+        yield this.walk()
+        return
       }
       if (batch.count > 0) yield batch
     } while (batch.cursor !== undefined)

@@ -93,7 +93,7 @@ describe('a service', () => {
     ],
     [
       'more reals than slots',
-      { scheduler: '{ name: mh, tableSize: 251 }', reals: `[${Array.from({ length: 252 }, (_, i) => `10.1.0.${i}`)}]` },
+      { scheduler: '{ name: mh, tableSize: 251 }', reals: `[${Array.from({ length: 252 }, (_, i) => `10.1.0.${i}`).join()}]` },
       'too_many services[0].reals: 252 reals, but the ring has 251 slots; use a larger tableSize',
     ],
   ])('is refused for %s', (_, service, problem) => {

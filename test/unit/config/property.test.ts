@@ -47,7 +47,7 @@ const anyConfig: fc.Arbitrary<Config> = fc.record({
   timeouts: fc.record({ tcp: seconds, tcpFin: seconds, udp: seconds }),
   conns: fc.record({ max: fc.integer({ min: 1, max: 2 ** 26 }) }),
   services: fc.nat(3).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => service(index)))),
-}) as fc.Arbitrary<Config>
+})
 
 const texts = ['minimal', 'dr', 'schedulers'].map((name) =>
   readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), 'utf8'),
