@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { VipTable } from '../../../src/dataplane/vip-table.js'
 import type { BpfMap } from '../../../src/maps/bpf-map.js'
 import type { VipBucket } from '../../../src/maps/generated.js'
-import { Limit } from '../../../src/maps/generated.js'
+import { Limit, vipBucketCodec } from '../../../src/maps/generated.js'
 
 /** vip_buckets as plain JavaScript: like the kernel's, it hands out copies. */
 function plainBuckets(): BpfMap<number, VipBucket> {
@@ -12,7 +12,7 @@ function plainBuckets(): BpfMap<number, VipBucket> {
   return {
     get: (index: number) => structuredClone(buckets[index]),
     set: (index: number, bucket: VipBucket) => (buckets[index] = structuredClone(bucket)),
-    values: () => structuredClone(buckets).values(),
+    raw: { batches: () => [{ values: Buffer.concat(buckets.map((each) => vipBucketCodec.encode(each))), count: buckets.length }] },
   } as unknown as BpfMap<number, VipBucket>
 }
 
