@@ -15,6 +15,7 @@ import { removeRings, storeRings } from '../dataplane/ring-store.js'
 import { VipTable } from '../dataplane/vip-table.js'
 import type { ServiceKey } from '../maps/generated.js'
 import type { Reconciliation } from './reconcile.js'
+import { sealed } from './reconcile.js'
 
 /** Runs inside the network namespace of the interfaces: tx_ports takes devices by index. */
 export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
@@ -23,9 +24,9 @@ export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
   try {
     writeInterfaces(maps, plan, undo)
     writeDestinations(maps, plan, undo)
-    writeRings(maps, plan, undo)
+    const ringIds = writeRings(maps, plan, undo)
     addVips(maps, plan, undo)
-    writeServices(maps, plan, era, undo)
+    writeServices(maps, plan, { era, ringIds }, undo)
     maps.settings.set(0, { ...plan.live.settings, timeoutTicks: plan.target.timeoutTicks, era })
   } catch (error) {
     undo.run()
@@ -82,12 +83,13 @@ function writeDestinations(maps: LbMaps, plan: Reconciliation, undo: UndoLog): v
   maps.dests.setMany(plan.writeDests)
 }
 
-function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+/** @returns the ids of the rings' maps, by index */
+function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): ReadonlyMap<number, number> {
   const rings = plan.services.flatMap(({ ring }) => ring ?? [])
-  if (rings.length === 0) return
-  storeRings(maps, rings)
-  const indices = rings.map(({ index }) => index)
-  undo.add(() => removeRings(maps, indices))
+  if (rings.length === 0) return new Map()
+  const ids = storeRings(maps, rings)
+  undo.add(() => removeRings(maps, [...ids.keys()]))
+  return ids
 }
 
 /** New VIPs; until the era is flipped they have no service and their packets go to the host, as before. */
@@ -100,9 +102,17 @@ function addVips(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
   }
 }
 
-function writeServices(maps: LbMaps, plan: Reconciliation, era: number, undo: UndoLog): void {
+function writeServices(
+  maps: LbMaps,
+  plan: Reconciliation,
+  { era, ringIds }: { era: number; ringIds: ReadonlyMap<number, number> },
+  undo: UndoLog,
+): void {
   maps.services.deleteMany(plan.live.staleKeys)
-  const entries = plan.services.map(({ key, value }) => [{ ...key, era }, value] as const)
+  const entries = plan.services.map((step) => {
+    const ringId = step.ring && ringIds.get(step.ring.index)
+    return [{ ...step.key, era }, sealed(step, ringId)] as const
+  })
   undo.add(() => maps.services.deleteMany(entries.map(([key]) => key)))
   maps.services.setMany(entries)
 }

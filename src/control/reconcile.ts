@@ -6,7 +6,8 @@ import type { SchedulerConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState, LiveVip } from '../dataplane/live-state.js'
 import { liveScheduler } from '../dataplane/live-state.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
-import { packRing, ringSeal } from '../dataplane/ring-store.js'
+import type { RingOrigin } from '../dataplane/ring-store.js'
+import { NO_RING, packRing, ringSeal } from '../dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
 import { Limit, VipFlag } from '../maps/generated.js'
 import { addressToWords } from '../net/address.js'
@@ -22,13 +23,21 @@ export interface ServiceStep {
   /** The same service now: by VIP, port and protocol, else by name. */
   live: LiveService | undefined
   key: Omit<ServiceKey, 'era'>
+  /** With the seal of its ring, unless that is to be written: {@link sealed}. */
   value: Service
   /** The service gets another ring than it has, or none. */
   ringChanged: boolean
   /** The ring to be written, if any. */
-  ring: { index: number; packed: Buffer } | undefined
+  ring: RingWrite | undefined
   /** The ring in the kernel is not what was written there. */
   ringEdited: boolean
+}
+
+/** A ring to be written. */
+export interface RingWrite {
+  index: number
+  packed: Buffer
+  destinations: RingOrigin['destinations']
 }
 
 export interface VipStep {
@@ -144,6 +153,12 @@ function sameInterface(a: Interface, b: Interface): boolean {
   return a.name === b.name && a.mode === b.mode && Buffer.compare(a.mac, b.mac) === 0
 }
 
+/** The entry of a service whose new ring, if it has one, lies in the map of this id. */
+export function sealed({ value, ring }: ServiceStep, ringId: number | undefined): Service {
+  if (ring === undefined || ringId === undefined) return value
+  return { ...value, ringCrc: ringSeal(ringId, { ...value, destinations: ring.destinations }) }
+}
+
 /** Gives ids to services and destinations, and finds out which rings must be written. */
 class ServiceBuilder {
   readonly writeDests: [number, Dest][] = []
@@ -216,18 +231,15 @@ class ServiceBuilder {
     return id
   }
 
-  #ring(
-    target: TargetService,
-    destIds: readonly number[],
-  ): { fields: RingFields; write: { index: number; packed: Buffer } | undefined } {
+  #ring(target: TargetService, destIds: readonly number[]): { fields: RingFields; write: RingWrite | undefined } {
     const destinations = effective(target)
     const ranks = buildRing(target.config.scheduler, destinations)
-    const packed = packRing(ranks.map((rank) => destIds[rank] ?? 0))
     const index = ranks.length === 0 ? 0 : this.#rings.take()
     const entry = { ring: index, ringSize: ranks.length, ringDigest: ringDigest(ranks, destinations) }
     const origin = destinations.map(({ weight }, rank) => ({ id: destIds[rank] ?? 0, effectiveWeight: weight }))
-    const fields = { ...entry, ringCrc: ringSeal(packed, { ...entry, destinations: origin }) }
-    return { fields, write: ranks.length === 0 ? undefined : { index, packed } }
+    const fields = { ...entry, ringCrc: ringSeal(NO_RING, { ...entry, destinations: origin }) }
+    if (ranks.length === 0) return { fields, write: undefined }
+    return { fields, write: { index, packed: packRing(ranks, destIds), destinations: origin } }
   }
 }
 

@@ -6,7 +6,7 @@ import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../map
 import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import type { LbMaps } from './lb-maps.js'
-import { readRing, ringSeal } from './ring-store.js'
+import { NO_RING, ringSeal } from './ring-store.js'
 import { VipTable } from './vip-table.js'
 
 export interface LiveVip {
@@ -120,16 +120,14 @@ export function liveScheduler(service: Service): SchedulerConfig {
   }
 }
 
-const NO_SLOTS = Buffer.alloc(0)
-
-/** Whether the service's ring is there, holds what was written to it, and was built from the destinations as they are. */
+/** Whether the service's ring is there, is the one written for it, and was built from the destinations as they are. */
 export function ringIntact(maps: LbMaps, service: LiveService): boolean {
-  const packed = service.value.ringSize === 0 ? NO_SLOTS : readRing(maps, service.value.ring)
-  return packed !== undefined && sealFits(service, packed)
+  const ringId = service.value.ringSize === 0 ? NO_RING : maps.rings.getId(service.value.ring)
+  return ringId !== undefined && sealFits(service, ringId)
 }
 
-/** Whether these are the slots of the service's ring as it was written; see {@link ringSeal}. */
-export function sealFits({ value, destinations }: LiveService, packed: Buffer): boolean {
+/** Whether the map of this id is the service's ring as it was written; see {@link ringSeal}. */
+export function sealFits({ value, destinations }: LiveService, ringId: number): boolean {
   const origin = destinations.map(({ id, value: { effectiveWeight } }) => ({ id, effectiveWeight }))
-  return ringSeal(packed, { ...value, destinations: origin }) === value.ringCrc
+  return ringSeal(ringId, { ...value, destinations: origin }) === value.ringCrc
 }

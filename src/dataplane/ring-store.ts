@@ -8,17 +8,12 @@ import type { LbMaps } from './lb-maps.js'
 /** A slot behind the end of the ring; no destination has this id, so the dataplane never uses it. */
 const NO_DESTINATION = 0xffff_ffff
 
-/** A ring as it lies in its map: whole chunks, 32-bit ids in host order. */
-export function packRing(destinationIds: Uint32Array): Buffer {
-  const chunks = Math.ceil(destinationIds.length / Limit.ringChunk)
-  const slots = new Uint32Array(chunks * Limit.ringChunk).fill(NO_DESTINATION)
-  slots.set(destinationIds)
-  return Buffer.from(slots.buffer)
-}
-
-/** The CRC-32 of a packed ring. */
-export function ringCrc(packed: Buffer): number {
-  return crc32(packed)
+/** A ring as it lies in its map: whole chunks, 32-bit ids in host order. `ids[ring[slot]]` is the slot's destination. */
+export function packRing(ring: Uint32Array, ids: readonly number[]): Buffer {
+  const chunks = Math.ceil(ring.length / Limit.ringChunk)
+  const slots = new Uint32Array(chunks * Limit.ringChunk)
+  for (let slot = 0; slot < ring.length; slot++) slots[slot] = ids[ring[slot]!]!
+  return Buffer.from(slots.fill(NO_DESTINATION, ring.length).buffer)
 }
 
 /** What a service's ring was built from, and what the service's entry says of it. */
@@ -29,31 +24,47 @@ export interface RingOrigin {
   destinations: readonly { id: number; effectiveWeight: number }[]
 }
 
+/** The id of no map: of the ring of a service that has none. */
+export const NO_RING = 0
+
 /**
- * What a service keeps as `ring_crc`: the CRC-32 of the slots, gone on with over their origin. Slots, destinations and
- * service lie in three maps that no write changes together; when one of them was edited, or an apply was killed
- * between two, the seal does not fit any more.
+ * What a service keeps as `ring_crc`: the CRC-32 of its ring's origin and of the kernel's id of the ring's map. That map
+ * is frozen, so another ring is another map, and the kernel gives no id twice. Ring, destinations and service lie in
+ * three maps that no write changes together; when one of them was edited, or an apply was killed between two, the seal
+ * does not fit any more.
+ *
+ * @param ringId - {@link NO_RING} for a service without one
  */
-export function ringSeal(packed: Buffer, { ringSize, ringDigest, destinations }: RingOrigin): number {
+export function ringSeal(ringId: number, { ringSize, ringDigest, destinations }: RingOrigin): number {
   const byId = [...destinations].sort((a, b) => a.id - b.id)
-  const origin = BigUint64Array.from([
-    BigInt(ringSize),
-    ringDigest,
-    ...byId.flatMap(({ id, effectiveWeight }) => [BigInt(id), BigInt(effectiveWeight)]),
-  ])
-  return crc32(Buffer.from(origin.buffer), ringCrc(packed))
+  const words = Uint32Array.of(
+    ringId,
+    ringSize,
+    Number(ringDigest >> 32n),
+    Number(ringDigest & 0xffff_ffffn),
+    ...byId.flatMap(({ id, effectiveWeight }) => [id, effectiveWeight]),
+  )
+  return crc32(Buffer.from(words.buffer))
 }
 
-/** Writes new rings at free indices of `rings`, all at once. On failure nothing is left in the map. */
-export function storeRings(maps: LbMaps, rings: readonly { index: number; packed: Buffer }[]): void {
+/**
+ * Writes new rings at free indices of `rings`, all at once, and freezes them: a ring is never changed, only replaced. On
+ * failure nothing is left in the map.
+ *
+ * @returns the ids of the rings' maps, by index
+ */
+export function storeRings(
+  maps: LbMaps,
+  rings: readonly { index: number; packed: Buffer }[],
+): ReadonlyMap<number, number> {
   const inner: [number, BpfMap<number, RingChunk>][] = []
   try {
     for (const { index, packed } of rings) {
       const count = packed.length / ringChunkCodec.size
       const map = maps.rings.createInner({ name: `ring_${index}`, maxEntries: count })
       inner.push([index, map])
-      const keys = Buffer.from(Uint32Array.from({ length: count }, (_, key) => key).buffer)
-      map.raw.setPacked({ keys, values: packed, count })
+      map.raw.setPacked({ keys: chunkKeys(count), values: packed, count })
+      map.raw.freeze()
     }
     maps.rings.setMany(inner)
   } catch (error) {
@@ -65,6 +76,13 @@ export function storeRings(maps: LbMaps, rings: readonly { index: number; packed
   } finally {
     for (const [, map] of inner) map.close()
   }
+  return new Map(inner.map(([index, map]) => [index, map.id]))
+}
+
+function chunkKeys(count: number): Buffer {
+  const keys = new Uint32Array(count)
+  for (let key = 0; key < count; key++) keys[key] = key
+  return Buffer.from(keys.buffer)
 }
 
 /** Takes rings out of the map; indices that hold none are passed over. */

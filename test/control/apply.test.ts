@@ -120,11 +120,19 @@ describe('an apply', () => {
 })
 
 describe('an edit behind our back', () => {
-  const slot = (kernel: Kernel): void => {
-    const ring = kernel.maps.rings.get(kernel.live().services[0]?.value.ring ?? 0)
-    ring?.set(0, { slot: [1, 1, ...new Array<number>(62).fill(0xffffffff)] })
-    ring?.close()
+  const EDITED = { slot: [1, 1, ...new Array<number>(62).fill(0xffffffff)] }
+  const ringIndex = (kernel: Kernel): number => kernel.live().services[0]?.value.ring ?? 0
+  const otherRing = (kernel: Kernel): void => {
+    using ring = kernel.maps.rings.createInner({ name: 'edited', maxEntries: 1 })
+    kernel.maps.rings.set(ringIndex(kernel), ring.set(0, EDITED))
   }
+
+  it('of a slot of a ring is refused: a ring is only replaced', async () => {
+    const kernel = await Kernel.open(configOf([WEB]))
+    using ring = kernel.maps.rings.get(ringIndex(kernel))
+    expect(() => ring?.set(0, EDITED)).toThrow(expect.objectContaining({ code: 'EPERM' }))
+  })
+
   const dest = (edit: object) => (kernel: Kernel) => {
     const old = kernel.maps.dests.get(0)
     if (old !== undefined) kernel.maps.dests.set(0, { ...old, ...edit })
@@ -134,7 +142,7 @@ describe('an edit behind our back', () => {
   }
 
   it.each<[string, (kernel: Kernel) => unknown, string[]]>([
-    ['a slot of a ring', slot, ['change services.web.ring']],
+    ['another ring', otherRing, ['change services.web.ring']],
     ['a ring that is gone', (kernel) => kernel.maps.rings.deleteMany([0]), ['change services.web.ring']],
     ['a weight', dest({ weight: 9 }), ['change services.web.reals.10.0.0.11.weight']],
     ['a MAC', dest({ mac: macBytes('02:00:00:00:09:09') }), ['change services.web.reals.10.0.0.11.mac']],

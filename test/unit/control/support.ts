@@ -3,11 +3,11 @@ import { parseConfig } from '../../../src/config/parse.js'
 import type { Config } from '../../../src/config/schema.js'
 import type { Link, Target } from '../../../src/control/target.js'
 import { buildTarget, timeoutTicks } from '../../../src/control/target.js'
-import type { Reconciliation } from '../../../src/control/reconcile.js'
-import { reconcile } from '../../../src/control/reconcile.js'
+import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
+import { reconcile, sealed } from '../../../src/control/reconcile.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
 import { sealFits } from '../../../src/dataplane/live-state.js'
-import { ringSlots } from '../../../src/dataplane/ring-store.js'
+import { NO_RING, ringSlots } from '../../../src/dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../../../src/maps/generated.js'
 import { DestFlag } from '../../../src/maps/generated.js'
 import { addressFromWords, familyOf } from '../../../src/net/address.js'
@@ -114,7 +114,9 @@ export class PlainMaps {
   readonly vips = new Map<number, Vip>()
   readonly services = new Map<string, { key: ServiceKey; value: Service }>()
   readonly dests = new Map<number, Dest>()
-  readonly rings = new Map<number, Buffer>()
+  /** Of each ring the id of its map, and its slots. */
+  readonly rings = new Map<number, { id: number; packed: Buffer }>()
+  #nextRingId = 1
 
   /** As readLiveState() reads the kernel's. */
   live(): LiveState {
@@ -148,8 +150,8 @@ export class PlainMaps {
 
   reconcile(target: Target): Reconciliation {
     return reconcile(this.live(), target, (service) => {
-      const packed = service.value.ringSize === 0 ? Buffer.alloc(0) : this.rings.get(service.value.ring)
-      return packed !== undefined && sealFits(service, packed)
+      const ringId = service.value.ringSize === 0 ? NO_RING : this.rings.get(service.value.ring)?.id
+      return ringId !== undefined && sealFits(service, ringId)
     })
   }
 
@@ -159,10 +161,10 @@ export class PlainMaps {
     const all = [
       () => this.#writeInterfaces(plan),
       () => plan.writeDests.forEach(([id, value]) => this.dests.set(id, value)),
-      () => plan.services.forEach(({ ring }) => ring && this.rings.set(ring.index, ring.packed)),
+      () => plan.services.forEach(({ ring }) => ring && this.putRing(ring.index, ring.packed)),
       () => this.#addVips(plan),
       () => plan.live.staleKeys.forEach((key) => this.services.delete(keyOf(key))),
-      () => plan.services.forEach(({ key, value }) => this.#setService({ ...key, era }, value)),
+      () => plan.services.forEach((step) => this.#setService({ ...step.key, era }, this.#sealed(step))),
       () => (this.settings = { ...this.settings, timeoutTicks: plan.target.timeoutTicks, era }),
       () => plan.retireDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.vips.forEach(({ id, value }) => this.vips.set(id, value)),
@@ -175,6 +177,15 @@ export class PlainMaps {
   }
 
   static readonly STEPS = 13
+
+  /** In a map of its own, as the kernel does. */
+  putRing(index: number, packed: Buffer): void {
+    this.rings.set(index, { id: this.#nextRingId++, packed })
+  }
+
+  #sealed(step: ServiceStep): Service {
+    return sealed(step, step.ring && this.rings.get(step.ring.index)?.id)
+  }
 
   #setService(key: ServiceKey, value: Service): void {
     this.services.set(keyOf(key), { key, value })
@@ -209,6 +220,8 @@ export class PlainMaps {
   }
 
   observe(): object {
-    return observe(this.live(), ({ ring, ringSize }) => ringSlots(this.rings.get(ring) ?? Buffer.alloc(0), ringSize))
+    return observe(this.live(), ({ ring, ringSize }) => {
+      return ringSlots(this.rings.get(ring)?.packed ?? Buffer.alloc(0), ringSize)
+    })
   }
 }
