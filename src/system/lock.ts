@@ -1,5 +1,5 @@
 /** One writer at a time per instance. */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, VeerError } from '../errors.js'
@@ -15,7 +15,7 @@ export interface LockOptions {
   directory?: string
 }
 
-/** The lock file of an instance. It stays when the lock is given back: removing it would race with the next holder. */
+/** The lock file of an instance; it is there while somebody holds the lock, or died with it. */
 export function instanceLockPath(instance: string, directory: string = RUN_DIRECTORY): string {
   return `${directory}/${instance}.lock`
 }
@@ -34,6 +34,8 @@ export async function withInstanceLock<T>(
   try {
     return await work()
   } finally {
+    // Only the holder removes it, and while it is the holder: lockFile gives no lock on a file that has gone.
+    rmSync(path, { force: true })
     lock.close()
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Lab } from '../../lab/topology.js'
@@ -198,6 +198,13 @@ describe('the instance lock', () => {
     await expect(inner).rejects.toMatchObject({ code: 'LB_ERR_INSTANCE_BUSY', message: expect.stringContaining('held.lock') })
     const outer = withInstanceLock('held', () => withInstanceLock('other', () => 'free', { directory }), { directory })
     await expect(outer).resolves.toBe('free')
+  })
+
+  it('leaves no file, also after failure and after somebody has died with it', async () => {
+    writeFileSync(`${directory}/died.lock`, '')
+    await withInstanceLock('died', () => expect(readdirSync(directory)).toEqual(['died.lock']), { directory })
+    await expect(withInstanceLock('fails', () => Promise.reject(new Error('inside')), { directory })).rejects.toThrow()
+    expect(readdirSync(directory)).toEqual([])
   })
 
   it('is given back when the work fails', async () => {

@@ -1,7 +1,10 @@
 /** What the addon asks of the host: namespaces, interfaces, capabilities, locks. */
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readlinkSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Worker } from 'node:worker_threads'
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
@@ -117,6 +120,15 @@ describe('a lock file', () => {
     lock.close()
     lock.close()
     native().lockFile(path).close()
+  })
+
+  it('may be removed by its holder, and still has no two holders', async () => {
+    const script = fileURLToPath(new URL('take-turns.cjs', import.meta.url))
+    const workerData = { path: join(directory, 'turns'), turns: 2000, shared: new SharedArrayBuffer(4) }
+    const workers = Array.from({ length: 3 }, () => new Worker(script, { workerData }))
+    const crowded = await Promise.all(workers.map(async (worker) => (await once(worker, 'message')) as [number]))
+    expect(crowded).toEqual([[0], [0], [0]])
+    expect(existsSync(workerData.path)).toBe(false)
   })
 
   it('names the path that cannot be made', () => {
