@@ -2,6 +2,7 @@
 #include "packet_socket.h"
 
 #include <arpa/inet.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
@@ -21,6 +22,37 @@ namespace {
 constexpr size_t kMaxFrame = 65536 + 64;
 /** Frames taken per turn of the event loop, so that a flood starves nobody. */
 constexpr int kFramesPerTurn = 256;
+
+/** An array of [code, jt, jf, k], the members of sock_filter; empty when absent. */
+std::vector<sock_filter> AsFilter(const Napi::Value& value, const std::string& what) {
+  std::vector<sock_filter> filter;
+  if (IsAbsent(value)) return filter;
+  if (!value.IsArray()) throw Napi::TypeError::New(value.Env(), what + ": expected an array");
+  auto instructions = value.As<Napi::Array>();
+  if (instructions.Length() > BPF_MAXINSNS) {
+    throw Napi::RangeError::New(value.Env(), what + ": too long");
+  }
+  for (uint32_t i = 0; i < instructions.Length(); i++) {
+    Napi::Object fields = AsObject(instructions.Get(i), what);
+    uint32_t code = AsU32(fields.Get(0u), what), k = AsU32(fields.Get(3u), what);
+    uint32_t jt = AsU32(fields.Get(1u), what), jf = AsU32(fields.Get(2u), what);
+    if (code > UINT16_MAX || jt > UINT8_MAX || jf > UINT8_MAX) {
+      throw Napi::RangeError::New(value.Env(), what + ": code or jump out of range");
+    }
+    filter.push_back(
+        {static_cast<uint16_t>(code), static_cast<uint8_t>(jt), static_cast<uint8_t>(jf), k});
+  }
+  return filter;
+}
+
+void AttachFilter(Napi::Env env, const Fd& fd, std::vector<sock_filter> filter,
+                  const std::string& name) {
+  if (filter.empty()) return;
+  sock_fprog program{static_cast<unsigned short>(filter.size()), filter.data()};
+  if (setsockopt(fd.Get(), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0) {
+    Throw(env, {errno, "setsockopt(SO_ATTACH_FILTER)", "interface", name});
+  }
+}
 
 }  // namespace
 
@@ -50,10 +82,13 @@ Napi::Value PacketSocket::Open(const Napi::CallbackInfo& info) {
     throw Napi::RangeError::New(env, "openPacketSocket: protocol: expected 1 to 65535");
   }
   Napi::Function listener = AsFunction(info[2], "openPacketSocket: onFrame");
+  std::vector<sock_filter> filter = AsFilter(info[3], "openPacketSocket: filter");
   std::string name = DescribeInterface(ifindex);
-  // Protocol 0 hears nothing until bound: no frame of another interface slips in.
+  // Protocol 0 hears nothing until bound: no frame slips in from another interface or past the
+  // filter.
   Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.IsOpen()) Throw(env, {errno, "socket", "interface", name});
+  AttachFilter(env, fd, std::move(filter), name);
   sockaddr_ll address{};
   address.sll_family = AF_PACKET;
   address.sll_protocol = htons(static_cast<uint16_t>(protocol));

@@ -183,6 +183,9 @@ export interface NativePacketSocket {
   close(): void
 }
 
+/** Classic BPF, the members of `struct sock_filter`: code, jump if true, jump if false, operand. */
+export type SocketFilterInstruction = readonly [code: number, jt: number, jf: number, k: number]
+
 export interface NativeBinding {
   versions(): { libbpf: string; napi: number }
   possibleCpus(): number
@@ -197,7 +200,10 @@ export interface NativeBinding {
   interfaceName(ifindex: number): string
   /** SIOCADDMULTI / SIOCDELMULTI: lets a multicast MAC through the NIC's filter. */
   setMulticastMac(interfaceName: string, mac: Uint8Array, add: boolean): void
-  /** flock(LOCK_EX | LOCK_NB) on a file made if missing; throws EWOULDBLOCK when another holds it. */
+  /**
+   * flock(LOCK_EX | LOCK_NB) on a file made if missing; throws EWOULDBLOCK when another holds it.
+   * The holder may remove the file before it closes: a lock on a file that is no longer there is not given.
+   */
   lockFile(path: string): { close(): void }
 
   createMap(options: NativeMapOptions): NativeMap
@@ -219,8 +225,13 @@ export interface NativeBinding {
   openObject(elf: Uint8Array, name: string): NativeObject
   /** Calls back on the event loop for each record of a BPF_MAP_TYPE_RINGBUF map. */
   openRingBuffer(map: NativeMap, onRecord: (record: Buffer) => void): { close(): void }
-  /** protocol: EtherType in host order, e.g. 0x0806; 0x0003 for all. */
-  openPacketSocket(ifindex: number, protocol: number, onFrame: (frame: Buffer) => void): NativePacketSocket
+  /**
+   * protocol: EtherType in host order, e.g. 0x0806; 0x0003 for all.
+   * filter: what frames the kernel hands over at all, from the Ethernet header on; default: every frame.
+   */
+  openPacketSocket(
+    ifindex: number, protocol: number, onFrame: (frame: Buffer) => void, filter?: readonly SocketFilterInstruction[],
+  ): NativePacketSocket
   /** libbpf's own messages (level 0 warn, 1 info, 2 debug), otherwise dropped. */
   setLogger(logger: ((level: number, message: string) => void) | undefined): void
 }

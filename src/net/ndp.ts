@@ -132,10 +132,28 @@ export function parseNeighbourAdvertisement(frame: Uint8Array): NeighbourAdverti
   }
 }
 
+/** Opcodes of classic BPF (linux/bpf_common.h). */
+const LOAD_BYTE = 0x30
+const JUMP_IF_EQUAL = 0x15
+const RETURN = 0x06
+const WHOLE_FRAME = 0xffff_ffff
+
+/**
+ * For a packet socket of {@link ETHERTYPE_IPV6}: lets neighbour advertisements pass and nothing else, so that a busy
+ * link costs nothing. Instructions as the members of `struct sock_filter`: code, jt, jf, k.
+ */
+export const ADVERTISEMENTS_ONLY = [
+  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + 6],
+  [JUMP_IF_EQUAL, 0, 3, ICMPV6],
+  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + IPV6_BYTES],
+  [JUMP_IF_EQUAL, 0, 1, NEIGHBOUR_ADVERTISEMENT],
+  [RETURN, 0, 0, WHOLE_FRAME],
+  [RETURN, 0, 0, 0],
+] as const
+
 /** The ICMPv6 message of a type that follows the IPv6 header directly, as long as that header says. */
 function icmpv6Message(frame: Uint8Array, type: number): Uint8Array | undefined {
   const start = ETHERNET_HEADER_BYTES + IPV6_BYTES
-  // The type first: this is asked of every IPv6 frame of the interface.
   if (frame[start] !== type || frame[ETHERNET_HEADER_BYTES + 6] !== ICMPV6) return undefined
   if (frame[12] !== ETHERTYPE_IPV6 >> 8 || frame[13] !== (ETHERTYPE_IPV6 & 0xff)) return undefined
   if ((frame[ETHERNET_HEADER_BYTES] ?? 0) >> 4 !== 6) return undefined

@@ -3,13 +3,14 @@ import { macFromBytes } from '../net/mac.js'
 import { familyOf } from '../net/address.js'
 import { arpAnnouncement, arpRequest, ETHERTYPE_ARP, parseArp } from '../net/arp.js'
 import {
+  ADVERTISEMENTS_ONLY,
   ETHERTYPE_IPV6,
   neighbourSolicitation,
   parseNeighbourAdvertisement,
   unsolicitedAdvertisement,
 } from '../net/ndp.js'
 import { errnoOf } from '../errors.js'
-import { native, type NativePacketSocket } from '../native.js'
+import { native, type NativePacketSocket, type SocketFilterInstruction } from '../native.js'
 import { type InterfaceFacts, sourceAddressFor } from './interfaces.js'
 import type { NetworkNamespace } from './netns.js'
 
@@ -27,6 +28,7 @@ export type OpenPacketSocket = (
   ifindex: number,
   protocol: number,
   onFrame: (frame: Uint8Array) => void,
+  filter?: readonly SocketFilterInstruction[],
 ) => NativePacketSocket
 
 /** Errors of a link that is down, gone or has a full queue: the question counts as not answered and is asked again. */
@@ -56,7 +58,9 @@ export class NeighbourLink implements Disposable {
     this.#onAnswer = onAnswer
     this.#arp = namespace.run(() => open(facts.ifindex, ETHERTYPE_ARP, (frame) => this.#onArp(frame)))
     try {
-      this.#ndp = namespace.run(() => open(facts.ifindex, ETHERTYPE_IPV6, (frame) => this.#onIpv6(frame)))
+      this.#ndp = namespace.run(() =>
+        open(facts.ifindex, ETHERTYPE_IPV6, (frame) => this.#onIpv6(frame), ADVERTISEMENTS_ONLY),
+      )
     } catch (error) {
       this.#arp.close()
       throw error

@@ -1,8 +1,9 @@
 /** What arrives on the event loop: ring buffer records and frames of a packet socket. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
-import { native } from '../../src/native.js'
+import { native, type SocketFilterInstruction } from '../../src/native.js'
 import type { NativeMap, NativeObject, NativePacketSocket, NativeProgram } from '../../src/native.js'
+import { ADVERTISEMENTS_ONLY, ETHERTYPE_IPV6, neighbourSolicitation, unsolicitedAdvertisement } from '../../src/net/ndp.js'
 import { VethNamespace, mapType, openTestObject, run, thrownBy } from './support.js'
 
 const closers: { close(): void }[] = []
@@ -102,9 +103,11 @@ describe('a packet socket', () => {
   })
   afterAll(() => netns.remove())
 
-  function open(link: string, onFrame: (frame: Buffer) => void, protocol = etherType): NativePacketSocket {
+  function open(
+    link: string, onFrame: (frame: Buffer) => void, protocol = etherType, filter?: readonly SocketFilterInstruction[],
+  ): NativePacketSocket {
     const ifindex = netns.ifindex(link)
-    return keep(netns.enter(() => native().openPacketSocket(ifindex, protocol, onFrame)))
+    return keep(netns.enter(() => native().openPacketSocket(ifindex, protocol, onFrame, filter)))
   }
   function frame(text: string): Buffer {
     const header = Buffer.from('ffffffffffff02000000000188b5', 'hex')
@@ -138,6 +141,36 @@ describe('a packet socket', () => {
     a.send(frame('out'))
     b.send(frame('in'))
     expect(await inbox.until(1)).toEqual([frame('in')])
+  })
+
+  it('with a filter hears only what passes it', async () => {
+    const inbox = new Inbox()
+    const startsWithA: SocketFilterInstruction[] = [[0x30, 0, 0, 14], [0x15, 0, 1, 0x61], [0x06, 0, 0, 0xffff_ffff], [0x06, 0, 0, 0]]
+    open('va', inbox.put, etherType, startsWithA)
+    const b = open('vb', () => undefined)
+    for (const text of ['able', 'baker', 'all']) b.send(frame(text))
+    expect(await inbox.until(2)).toEqual([frame('able'), frame('all')])
+  })
+
+  it('with the filter for neighbour advertisements hears no other IPv6', async () => {
+    const inbox = new Inbox()
+    open('va', inbox.put, ETHERTYPE_IPV6, ADVERTISEMENTS_ONLY)
+    const b = open('vb', () => undefined)
+    const sourceMac = '02:00:00:00:00:02'
+    const advertisement = unsolicitedAdvertisement(sourceMac, '2001:db8::2')
+    const udp = Uint8Array.from(advertisement)
+    udp[20] = 17
+    b.send(neighbourSolicitation({ sourceMac, sourceAddress: '2001:db8::2', target: '2001:db8::1' }))
+    b.send(udp)
+    b.send(advertisement.subarray(0, 54))
+    b.send(advertisement)
+    expect(await inbox.until(1)).toEqual([Buffer.from(advertisement)])
+  })
+
+  it('does not open with a filter that is none', () => {
+    expect(thrownBy(() => open('va', () => undefined, etherType, [[0x30, 0, 0, 0]]))).toMatchObject({ code: 'EINVAL', object: 'va' })
+    expect(() => open('va', () => undefined, etherType, [[0x10000, 0, 0, 0]])).toThrow(RangeError)
+    expect(() => open('va', () => undefined, etherType, 'drop' as never)).toThrow(TypeError)
   })
 
   it('hears again after the link was down', async () => {
