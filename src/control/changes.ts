@@ -8,6 +8,7 @@ import type { Service, Vip } from '../maps/generated.js'
 import { ConnState, DestFlag, Echo, ServiceFlag, VipFlag, xdpModeNames } from '../maps/generated.js'
 import { formatEndpoint } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
+import { isDestOf } from './entries.js'
 import type { Reconciliation, ServiceStep, VipStep } from './reconcile.js'
 import type { TargetDestination } from './target.js'
 
@@ -36,7 +37,7 @@ const remove = (object: string, before: unknown): Change => ({ action: 'remove',
 
 /** Nothing when the two are equal as JSON. */
 function change(object: string, before: unknown, after: unknown): Change[] {
-  if (JSON.stringify(before) === JSON.stringify(after)) return []
+  if (before === after || JSON.stringify(before) === JSON.stringify(after)) return []
   return [{ action: 'change', object, before, after }]
 }
 
@@ -113,6 +114,7 @@ function realKey(live: LiveService, { address, value }: LiveDestination): string
 }
 
 function destinationChanges(name: string, { value }: LiveDestination, after: TargetDestination): Change[] {
+  if (isDestOf(value, after)) return []
   const weight = change(`${name}.weight`, value.weight, after.weight)
   const effective = change(`${name}.effectiveWeight`, value.effectiveWeight, after.effectiveWeight)
   const known = (value.flags & DestFlag.neighbour) !== 0
@@ -182,9 +184,9 @@ function vipChanges({ vips, removeVips, services, removeServices }: Reconciliati
 
 /** A VIP that is up or down otherwise than its services, which nobody changed, say. */
 function upChanges(vips: readonly VipStep[], services: readonly ServiceStep[]): Change[] {
+  const changed = new Set(services.flatMap(({ target, ringChanged }) => (ringChanged ? target.config.vip : [])))
   return vips.flatMap(({ address, value, live }) => {
-    const changed = services.some(({ target, ringChanged }) => target.config.vip === address && ringChanged)
-    if (live === undefined || changed) return []
+    if (live === undefined || changed.has(address)) return []
     return change(`vips.${address}.up`, live.value.up === 1, value.up === 1)
   })
 }

@@ -35,21 +35,32 @@ export function destValue(target: TargetDestination, service: number, generation
     service,
     generation,
     port: target.port,
-    flags: DestFlag.live | (target.mac === undefined ? 0 : DestFlag.neighbour),
+    flags: flagsOf(target),
     weight: target.weight,
     effectiveWeight: target.effectiveWeight,
   }
 }
 
-/** Whether two entries of one destination, which agree on address, port and generation, are the same. */
-export function sameDest(a: Dest, b: Dest): boolean {
+/** Whether an entry is what {@link destValue} would make of a destination that has its address, port and service. */
+export function isDestOf(entry: Dest, target: TargetDestination): boolean {
   return (
-    Buffer.compare(a.mac, b.mac) === 0 &&
-    Buffer.compare(a.srcMac, b.srcMac) === 0 &&
-    a.ifindex === b.ifindex &&
-    a.service === b.service &&
-    a.flags === b.flags &&
-    a.weight === b.weight &&
-    a.effectiveWeight === b.effectiveWeight
+    entry.weight === target.weight &&
+    entry.effectiveWeight === target.effectiveWeight &&
+    entry.ifindex === target.link.ifindex &&
+    entry.flags === flagsOf(target) &&
+    isMac(entry.mac, target.mac ?? NO_MAC) &&
+    isMac(entry.srcMac, target.link.mac)
   )
+}
+
+const flagsOf = ({ mac }: TargetDestination): number => DestFlag.live | (mac === undefined ? 0 : DestFlag.neighbour)
+
+const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
+
+/** Compares without turning the one into the other: a plan does this for all destinations there are. */
+function isMac(bytes: Uint8Array, text: string): boolean {
+  return bytes.every((byte, index) => {
+    const at = index * 3
+    return text.charCodeAt(at) === HEX_DIGITS[byte >> 4] && text.charCodeAt(at + 1) === HEX_DIGITS[byte & 15]
+  })
 }

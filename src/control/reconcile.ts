@@ -13,7 +13,7 @@ import { Limit, VipFlag } from '../maps/generated.js'
 import { addressToWords } from '../net/address.js'
 import { ringDigest } from '../scheduler/digest.js'
 import { buildRing } from '../scheduler/ring.js'
-import { destValue, sameDest, serviceValue } from './entries.js'
+import { destValue, isDestOf, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
 
@@ -220,14 +220,14 @@ class ServiceBuilder {
   }
 
   #destination(target: TargetDestination, service: number, known: readonly LiveDestination[]): number {
-    const live = known.find(({ address, value }) => address === target.address && value.port === target.port)
+    const live = known.find(({ address, value }) => value.port === target.port && address === target.address)
     const id = live?.id ?? this.#destIds.take()
-    // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
-    const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
-    const value = destValue(target, service, generation)
     this.keptDests.add(id)
     if (live === undefined) this.newDestIds.push(id)
-    if (live === undefined || !sameDest(live.value, value)) this.writeDests.push([id, value])
+    else if (isDestOf(live.value, target)) return id
+    // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
+    const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
+    this.writeDests.push([id, destValue(target, service, generation)])
     return id
   }
 

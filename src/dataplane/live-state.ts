@@ -1,9 +1,7 @@
 /** What the maps hold now. Plans, lists and reconciling read this and nothing that a process remembers. */
-import { u16 } from '../btf/layout.js'
 import type { SchedulerConfig } from '../config/schema.js'
-import { Codec, u32Codec } from '../maps/codec.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../maps/generated.js'
-import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames } from '../maps/generated.js'
+import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames, vipCodec } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import type { LbMaps } from './lb-maps.js'
 import { NO_RING, ringSeal } from './ring-store.js'
@@ -71,7 +69,7 @@ export function readLiveState(maps: LbMaps): LiveState {
     staleKeys: entries.filter(([key]) => key.era !== settings.era).map(([key]) => key),
     orphans: [...byService.values()].flat(),
     ringIndices: new Set([...maps.rings.ids()].filter(([, id]) => id !== 0).map(([index]) => index)),
-    generationOf: (id) => u32Codec.decode(table, id * destCodec.size + GENERATION_OFFSET),
+    generationOf: generationsIn(table),
   }
 }
 
@@ -82,13 +80,19 @@ const offsetInDest = (name: string): number => {
 }
 const FLAGS_OFFSET = offsetInDest('flags')
 const GENERATION_OFFSET = offsetInDest('generation')
-const flagsCodec = new Codec<number>(u16)
+
+/** @returns the generation of each destination id, used or not */
+function generationsIn(table: Buffer): (id: number) => number {
+  const words = new Uint32Array(table.buffer, table.byteOffset, table.length / Uint32Array.BYTES_PER_ELEMENT)
+  return (id) => words[(id * destCodec.size + GENERATION_OFFSET) / Uint32Array.BYTES_PER_ELEMENT] ?? 0
+}
 
 function readVips(maps: LbMaps): LiveVip[] {
   const found: LiveVip[] = []
+  const table = maps.vips.raw.readAll()
   for (const { address, id } of new VipTable(maps.vipBuckets).entries()) {
-    const value = maps.vips.get(id)
-    if (value !== undefined) found.push({ id, address, value })
+    const offset = id * vipCodec.size
+    if (offset < table.length) found.push({ id, address, value: vipCodec.decode(table, offset) })
   }
   return found
 }
@@ -96,8 +100,10 @@ function readVips(maps: LbMaps): LiveVip[] {
 /** Only the entries in use are decoded: the table is large and mostly empty. */
 function destinationsByService(table: Buffer): Map<number, LiveDestination[]> {
   const found = new Map<number, LiveDestination[]>()
-  for (let id = 0; id * destCodec.size < table.length; id++) {
-    if ((flagsCodec.decode(table, id * destCodec.size + FLAGS_OFFSET) & DestFlag.live) === 0) continue
+  const halves = new Uint16Array(table.buffer, table.byteOffset, table.length / Uint16Array.BYTES_PER_ELEMENT)
+  const stride = destCodec.size / Uint16Array.BYTES_PER_ELEMENT
+  for (let id = 0, at = FLAGS_OFFSET / Uint16Array.BYTES_PER_ELEMENT; at < halves.length; id++, at += stride) {
+    if (((halves[at] as number) & DestFlag.live) === 0) continue
     const value = destCodec.decode(table, id * destCodec.size)
     const destination = { id, address: addressFromWords(value.addr), value }
     const list = found.get(value.service)

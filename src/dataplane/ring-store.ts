@@ -12,7 +12,7 @@ const NO_DESTINATION = 0xffff_ffff
 export function packRing(ring: Uint32Array, ids: readonly number[]): Buffer {
   const chunks = Math.ceil(ring.length / Limit.ringChunk)
   const slots = new Uint32Array(chunks * Limit.ringChunk)
-  for (let slot = 0; slot < ring.length; slot++) slots[slot] = ids[ring[slot]!]!
+  for (let slot = 0; slot < ring.length; slot++) slots[slot] = ids[ring[slot] as number] as number
   return Buffer.from(slots.fill(NO_DESTINATION, ring.length).buffer)
 }
 

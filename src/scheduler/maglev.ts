@@ -34,8 +34,8 @@ export function maglev(usable: readonly Destination[], tableSize: number): Uint3
 function takeFirst(ring: Uint32Array, taken: Uint8Array, positions: Int32Array, skips: Int32Array): void {
   const takers = Math.min(ring.length, positions.length)
   for (let index = 0; index < takers; index++) {
-    let position = positions[index]!
-    while (taken[position] !== 0) position = advance(position, skips[index]!, ring.length)
+    let position = positions[index] as number
+    while (taken[position] !== 0) position = advance(position, skips[index] as number, ring.length)
     positions[index] = position
     taken[position] = 1
     ring[position] = index
@@ -80,17 +80,17 @@ function takeShares(ring: Uint32Array, taken: Uint8Array, seekers: Seekers): voi
     let looks = 0
     let sated = 0
     for (let i = 0; i < count; i++) {
-      const turn = due[i]!
+      const turn = due[i] as number
       if (turn > round) continue
       looks = 1
-      due[i] = turn + stride[i]!
-      const past = (position[i]! + skip[i]! - size) | 0
+      due[i] = turn + (stride[i] as number)
+      const past = ((position[i] as number) + (skip[i] as number) - size) | 0
       const slot = (past + ((past >> 31) & size)) | 0
       position[i] = slot
       if (taken[slot] !== 0) continue
       taken[slot] = 1
-      ring[slot] = index[i]!
-      const short = (wanted[i]! - 1) | 0
+      ring[slot] = index[i] as number
+      const short = ((wanted[i] as number) - 1) | 0
       wanted[i] = short
       if (short === 0) sated = 1
       if (--free === 0) return
@@ -105,8 +105,8 @@ function withoutSated(seekers: Seekers): Seekers {
   const { index, position, skip, wanted, stride, due } = seekers
   let kept = 0
   for (let i = 0; i < seekers.count; i++) {
-    if (wanted[i]! <= 0) continue
-    for (const column of [index, position, skip, wanted, stride, due]) column[kept] = column[i]!
+    if ((wanted[i] as number) <= 0) continue
+    for (const column of [index, position, skip, wanted, stride, due]) column[kept] = column[i] as number
     kept++
   }
   seekers.count = kept
