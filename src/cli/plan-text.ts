@@ -21,24 +21,32 @@ function formatChange({ action, object, before, after }: Change): string {
   const sign = `${SIGNS[action]} ${object}`
   switch (action) {
     case 'add':
-      return `${sign}  ${formatValue(after)}`
+      return `${sign}  ${formatFields(after)}`
     case 'remove':
-      return `${sign}  ${formatValue(before)}`
+      return `${sign}  ${formatFields(before)}`
     case 'change':
       return `${sign}  ${formatValue(before)} -> ${formatValue(after)}`
   }
 }
 
-/** Maps as `key=value`, a list of reals by their addresses. */
+/** A map as `key=value key=value`; without its name, which the path before it has, and an address as it is. */
+function formatFields(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return formatValue(value)
+  return Object.entries(value)
+    .filter(([key]) => key !== 'name')
+    .map(([key, each]) => (key === 'address' ? formatValue(each) : `${key}=${formatValue(each)}`))
+    .join(' ')
+}
+
+/** A value of a field: a scheduler as `rr` or `mh(tableSize=251, ports=true)`, a list in brackets. */
 function formatValue(value: unknown): string {
   if (value === null || value === undefined) return '-'
-  if (Array.isArray(value)) return `[${value.map(formatValue).join(', ')}]`
-  if (typeof value === 'object') {
-    return Object.entries(value)
-      .map(([key, each]) => (key === 'address' ? formatValue(each) : `${key}=${formatValue(each)}`))
-      .join(' ')
-  }
-  return String(value)
+  if (Array.isArray(value)) return `[${value.map(formatFields).join(', ')}]`
+  if (typeof value !== 'object') return typeof value === 'string' ? value : JSON.stringify(value)
+  if (!('name' in value)) return formatFields(value)
+  const { name, ...options } = value
+  const list = Object.entries(options).map(([key, each]) => `${key}=${formatValue(each)}`)
+  return list.length === 0 ? formatValue(name) : `${formatValue(name)}(${list.join(', ')})`
 }
 
 /** Warns of reals that did not tell their MAC; undefined when all did. */

@@ -6,6 +6,7 @@ import { ConfigError } from '../../../src/config/load.js'
 import { changesOf } from '../../../src/control/changes.js'
 import type { Plan } from '../../../src/control/director.js'
 import { VeerError } from '../../../src/errors.js'
+import { VerifierError } from '../../../src/loader/verifier-error.js'
 import { counters, listedReal, listedService, listOf } from '../control/lists.js'
 import type { ServiceFields } from '../control/support.js'
 import { configOf, PlainMaps, targetOf } from '../control/support.js'
@@ -24,7 +25,7 @@ describe('a plan as text', () => {
   it('from nothing', () => {
     expect(formatPlan(plan([], [{ reals: ['10.0.0.11', ['10.0.0.12', 5]] }]))).toMatchInlineSnapshot(`
       "+ interfaces.lo  ifindex=1 mac=02:00:00:00:00:01 mode=generic
-      + services.web  name=web vip=203.0.113.10 port=80 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[10.0.0.11 weight=1, 10.0.0.12 weight=5]"
+      + services.web  vip=203.0.113.10 port=80 protocol=tcp forward=dr scheduler=rr sloppy=false reals=[10.0.0.11 weight=1, 10.0.0.12 weight=5]"
     `)
   })
 
@@ -48,10 +49,10 @@ describe('a plan as text', () => {
     const before = [{}, { name: 'old', port: 25, reals: ['10.0.0.9'] }]
     const after = [MH, { name: 'new', vip: '2001:db8::1', port: 443, reals: ['2001:db8::2'] }]
     expect(formatPlan(plan(before, after))).toMatchInlineSnapshot(`
-      "~ services.web.scheduler  name=rr -> name=mh tableSize=16381 ports=true
+      "~ services.web.scheduler  rr -> mh(tableSize=16381, ports=true)
       ~ services.web.sloppy  false -> true
-      + services.new  name=new vip=2001:db8::1 port=443 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[2001:db8::2 weight=1]
-      - services.old  name=old vip=203.0.113.10 port=25 protocol=tcp forward=dr scheduler=name=rr sloppy=false reals=[10.0.0.9 weight=1]"
+      + services.new  vip=2001:db8::1 port=443 protocol=tcp forward=dr scheduler=rr sloppy=false reals=[2001:db8::2 weight=1]
+      - services.old  vip=203.0.113.10 port=25 protocol=tcp forward=dr scheduler=rr sloppy=false reals=[10.0.0.9 weight=1]"
     `)
   })
 
@@ -179,6 +180,14 @@ describe('output', () => {
       "
     `)
     expect(codes).toEqual([Exit.invalidConfig])
+  })
+
+  it('prints the whole log of the verifier when asked, and else its end', () => {
+    const log = Array.from({ length: 500 }, (_, line) => `${line}: (b7) r0 = ${line}`)
+    const error = new VerifierError('xdp_lb', 'EACCES', [...log, 'R0 invalid mem access', 'processed 500 insns'].join('\n'))
+    const whole = written('stderr', () => reportError(error, true)).split('\n')
+    expect(log.filter((line) => !whole.includes(line))).toEqual([])
+    expect(written('stderr', () => reportError(error, false)).split('\n')).toHaveLength(2)
   })
 
   it('adds the stack when asked', () => {
