@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../../config/load.js'
+import type { Plan } from '../../control/director.js'
 import { directorOf, globalOptions } from '../options.js'
 import { Exit, print, printJson, warn } from '../output.js'
 import { formatPlan, unresolvedWarning } from '../plan-text.js'
@@ -19,10 +20,7 @@ export function addPlan(program: Command): void {
     .option('--json', 'print JSON', false)
     .action(async ({ file, json, exitCode }: Options, command: Command) => {
       const plan = await directorOf(globalOptions(command)).plan(loadConfig(file))
-      if (json) printJson({ changes: plan.changes, disruption: plan.disruption })
-      else print(formatPlan(plan))
-      const warning = unresolvedWarning(plan)
-      if (warning !== undefined) warn(warning)
+      report(plan, json)
       if (exitCode === true && plan.changes.length > 0) process.exitCode = Exit.changesPending
     })
 }
@@ -35,9 +33,13 @@ export function addApply(program: Command): void {
     .option('--json', 'print JSON', false)
     .action(async ({ file, json }: Options, command: Command) => {
       const plan = await directorOf(globalOptions(command)).apply(loadConfig(file))
-      if (json) printJson({ changes: plan.changes, disruption: plan.disruption })
-      else print(formatPlan(plan))
-      const warning = unresolvedWarning(plan)
-      if (warning !== undefined) warn(warning)
+      report(plan, json)
     })
+}
+
+function report(plan: Plan, json: boolean): void {
+  if (json) printJson({ changes: plan.changes, disruption: plan.disruption })
+  else print(formatPlan(plan))
+  const warning = unresolvedWarning(plan)
+  if (warning !== undefined) warn(warning)
 }
