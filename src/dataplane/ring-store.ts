@@ -12,7 +12,8 @@ const NO_DESTINATION = 0xffff_ffff
 export function packRing(ring: Uint32Array, ids: readonly number[]): Buffer {
   const chunks = Math.ceil(ring.length / Limit.ringChunk)
   const slots = new Uint32Array(chunks * Limit.ringChunk)
-  for (let slot = 0; slot < ring.length; slot++) slots[slot] = ids[ring[slot] as number] as number
+  const idOf = Uint32Array.from(ids)
+  for (let slot = 0; slot < ring.length; slot++) slots[slot] = idOf[ring[slot] as number] as number
   return Buffer.from(slots.fill(NO_DESTINATION, ring.length).buffer)
 }
 
@@ -23,6 +24,8 @@ export interface RingOrigin {
   /** In any order. */
   destinations: readonly { id: number; effectiveWeight: number }[]
 }
+
+const SEAL_HEAD = 4 // words before the destinations
 
 /** The id of no map: of the ring of a service that has none. */
 export const NO_RING = 0
@@ -37,13 +40,12 @@ export const NO_RING = 0
  */
 export function ringSeal(ringId: number, { ringSize, ringDigest, destinations }: RingOrigin): number {
   const byId = [...destinations].sort((a, b) => a.id - b.id)
-  const words = Uint32Array.of(
-    ringId,
-    ringSize,
-    Number(ringDigest >> 32n),
-    Number(ringDigest & 0xffff_ffffn),
-    ...byId.flatMap(({ id, effectiveWeight }) => [id, effectiveWeight]),
-  )
+  const words = new Uint32Array(SEAL_HEAD + 2 * byId.length)
+  words.set([ringId, ringSize, Number(ringDigest >> 32n), Number(ringDigest & 0xffff_ffffn)])
+  byId.forEach(({ id, effectiveWeight }, index) => {
+    words[SEAL_HEAD + 2 * index] = id
+    words[SEAL_HEAD + 2 * index + 1] = effectiveWeight
+  })
   return crc32(Buffer.from(words.buffer))
 }
 

@@ -11,7 +11,7 @@ import { formatEndpoint } from '../net/address.js'
  */
 export function ringDigest(ring: Uint32Array, destinations: readonly { address: string; port: number }[]): bigint {
   const rankOf = new Uint16Array(destinations.length)
-  for (const index of ring) rankOf[index] = 1
+  for (let slot = 0; slot < ring.length; slot++) rankOf[ring[slot] as number] = 1
   const lines: string[] = []
   destinations.forEach(({ address, port }, index) => {
     if (rankOf[index] === 1) rankOf[index] = lines.push(`${formatEndpoint(address, port)}\n`) - 1
