@@ -7,6 +7,7 @@ import type { InstanceLocation } from '../dataplane/instance.js'
 import { readLiveState } from '../dataplane/live-state.js'
 import type { LiveState } from '../dataplane/live-state.js'
 import { DestFlag } from '../maps/generated.js'
+import type { NativeBinding } from '../native.js'
 import { native } from '../native.js'
 import { isBpffs } from '../system/bpffs.js'
 import { missingCapabilities, NAMESPACE_CAPABILITIES } from '../system/capabilities.js'
@@ -14,14 +15,15 @@ import type { InterfaceFacts } from '../system/interfaces.js'
 import { readInterfaces } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
 
-export interface Finding {
+export type Finding = {
   /** What was looked at, such as `kernel` or `eth0`. */
   subject: string
-  status: 'ok' | 'warning' | 'failure'
   message: string
-  /** A command or a sentence that mends it; null where there is nothing to mend. */
-  fix: string | null
-}
+} & (
+  | { status: 'ok'; fix: null }
+  /** With a command or a sentence that mends it. */
+  | { status: 'warning' | 'failure'; fix: string }
+)
 
 /** Linux 6.1 is the oldest that is tested. */
 const OLDEST_KERNEL = [6, 1] as const
@@ -40,16 +42,16 @@ export function examine(
   const live = attached ? readInstance(location) : undefined
   const names = live === undefined ? interfaceNames : [...live.interfaces.values()].map(({ name }) => name)
   return [
-    kernel(),
-    capabilities(),
-    sysctl('BPF JIT', '/proc/sys/net/core/bpf_jit_enable', '1', 'net.core.bpf_jit_enable'),
-    sysctl('BPF statistics', '/proc/sys/kernel/bpf_stats_enabled', '0', 'kernel.bpf_stats_enabled'),
+    kernelFinding(release()),
+    capabilityFinding(native().effectiveCapabilities()),
+    sysctl('BPF JIT', 'net.core.bpf_jit_enable', '1'),
+    sysctl('BPF statistics', 'kernel.bpf_stats_enabled', '0'),
     bpffs(location.bpffs),
     attached
       ? ok('instance', `${location.name} is attached`)
       : warning('instance', `${location.name} is not attached`, 'veer attach -f FILE'),
     ...names.flatMap((name) => interfaceFindings(namespace, name)),
-    ...(live === undefined ? [] : neighbours(live)),
+    ...(live === undefined ? [] : realFindings(live)),
   ]
 }
 
@@ -58,21 +60,23 @@ function readInstance(location: InstanceLocation): LiveState {
   return readLiveState(instance.maps)
 }
 
-function kernel(): Finding {
-  const [major = 0, minor = 0] = release().split('.').map(Number)
+/** @param version - as `uname -r` prints it, such as `6.1.0-28-amd64` */
+export function kernelFinding(version: string): Finding {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
   const [needMajor, needMinor] = OLDEST_KERNEL
-  if (major > needMajor || (major === needMajor && minor >= needMinor)) return ok('kernel', `Linux ${release()}`)
-  return failure('kernel', `Linux ${release()} is older than ${needMajor}.${needMinor}`, 'boot a newer kernel')
+  if (major > needMajor || (major === needMajor && minor >= needMinor)) return ok('kernel', `Linux ${version}`)
+  return failure('kernel', `Linux ${version} is older than ${needMajor}.${needMinor}`, 'boot a newer kernel')
 }
 
-function capabilities(): Finding {
-  const missing = missingCapabilities(NAMESPACE_CAPABILITIES, native().effectiveCapabilities())
+/** @param effective - bit mask, CAP_NET_ADMIN is bit 12 */
+export function capabilityFinding(effective: bigint): Finding {
+  const missing = missingCapabilities(NAMESPACE_CAPABILITIES, effective)
   if (missing.length === 0) return ok('capabilities', NAMESPACE_CAPABILITIES.join(' '))
   return failure('capabilities', `${missing.join(' ')} missing`, 'run as root')
 }
 
-function sysctl(subject: string, path: string, wanted: string, name: string): Finding {
-  const value = readFileSync(path, 'utf8').trim()
+function sysctl(subject: string, name: string, wanted: string): Finding {
+  const value = readFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, 'utf8').trim()
   if (value === wanted) return ok(subject, `${name} = ${value}`)
   return warning(subject, `${name} = ${value}: every packet costs more`, `sysctl -w ${name}=${wanted}`)
 }
@@ -85,22 +89,29 @@ function bpffs(directory: string): Finding {
 function interfaceFindings(namespace: NetworkNamespace, name: string): Finding[] {
   const facts = readInterfaces(namespace).find((each) => each.name === name)
   if (facts === undefined) return [failure(name, 'there is no such interface', 'ip link show')]
-  return [linkState(facts), mac(facts), xdp(namespace, facts), ...offloads(namespace, facts)]
+  return [
+    linkFinding(facts),
+    addressFinding(facts),
+    xdpFinding(name, namespace.run(() => native().queryXdp(facts.ifindex))),
+    ...offloadFindings(name, readFeatures(namespace, name)),
+  ]
 }
 
-function linkState({ name, up, carrier }: InterfaceFacts): Finding {
+/** Whether frames can come and go. */
+export function linkFinding({ name, up, carrier }: InterfaceFacts): Finding {
   if (!up) return failure(name, 'is down', `ip link set ${name} up`)
   return carrier ? ok(name, 'is up') : failure(name, 'has no carrier', 'connect the cable, or the other end of the pair')
 }
 
-function mac({ name, mac: address, addresses }: InterfaceFacts): Finding {
+/** Whether the link is Ethernet, and on the network of any real. */
+export function addressFinding({ name, mac: address, addresses }: InterfaceFacts): Finding {
   if (address === undefined) return failure(name, 'is no Ethernet link', 'attach to an Ethernet interface')
   if (addresses.length > 0) return ok(name, `${address}, ${addresses.map((each) => each.address).join(', ')}`)
   return failure(name, 'has no address, so no real is on its network', `ip address add ADDRESS/PREFIX dev ${name}`)
 }
 
-function xdp(namespace: NetworkNamespace, { name, ifindex }: InterfaceFacts): Finding {
-  const { programId, mode } = namespace.run(() => native().queryXdp(ifindex))
+/** What runs on the interface already. */
+export function xdpFinding(name: string, { programId, mode }: ReturnType<NativeBinding['queryXdp']>): Finding {
   if (programId === 0) return ok(name, 'runs no XDP program')
   if (mode === 'generic') {
     return warning(name, 'runs XDP in generic mode, which is slow', 'use a driver with native XDP, or accept it')
@@ -114,8 +125,11 @@ const OFFLOADS: Readonly<Record<string, { short: string; why: string }>> = {
   'rx-vlan-offload': { short: 'rxvlan', why: 'takes VLAN tags off before XDP sees them' },
 }
 
-function offloads(namespace: NetworkNamespace, { name }: InterfaceFacts): Finding[] {
-  const features = readFeatures(namespace, name)
+/** What `ethtool --json -k` says of each feature. */
+export type Features = Readonly<Record<string, { active: boolean; fixed: boolean }>>
+
+/** Of features that are on and can be switched off. */
+export function offloadFindings(name: string, features: Features): Finding[] {
   return Object.entries(OFFLOADS).flatMap(([feature, { short, why }]) => {
     const state = features[feature]
     if (state?.active !== true || state.fixed) return []
@@ -123,18 +137,19 @@ function offloads(namespace: NetworkNamespace, { name }: InterfaceFacts): Findin
   })
 }
 
-function readFeatures(namespace: NetworkNamespace, name: string): Record<string, { active: boolean; fixed: boolean }> {
+function readFeatures(namespace: NetworkNamespace, name: string): Features {
   const options = { encoding: 'utf8', stdio: 'pipe' } as const
   try {
     const json = namespace.run(() => execFileSync('ethtool', ['--json', '-k', name], options))
-    return (JSON.parse(json) as Record<string, { active: boolean; fixed: boolean }>[])[0] ?? {}
+    return (JSON.parse(json) as Features[])[0] ?? {}
   } catch {
     // No ethtool, or one without JSON for this: then nothing can be said about offloads.
     return {}
   }
 }
 
-function neighbours(live: LiveState): Finding[] {
+/** Reals without MAC, each once. */
+export function realFindings(live: Pick<LiveState, 'services'>): Finding[] {
   const destinations = live.services.flatMap((service) => service.destinations)
   const silent = destinations.filter(({ value }) => (value.flags & DestFlag.neighbour) === 0)
   const addresses = [...new Set(silent.map(({ address }) => address))]
