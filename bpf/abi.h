@@ -128,8 +128,8 @@ struct lb_service {
 	__u16 flags;     /* LB_SVC_F_* */
 	/* the rest is for user space */
 	__u64 ring_digest; /* over the slots as (address, port): equal on all directors */
-	__u32 ring_crc; /* CRC-32 of the ring and what it was made of: shows edits behind our back */
-	__u32 table_size; /* mh: the configured number of slots */
+	__u32 ring_crc;    /* CRC-32 of the id of the ring's map and what it was made of */
+	__u32 table_size;  /* mh: the configured number of slots */
 	char name[LB_NAME_LEN];
 };
 

@@ -56,7 +56,9 @@ static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	int verdict, recorded;
 	__u32 dest_id;
 
-	service = set ? service_lookup(pkt, set->era) : NULL;
+	if (!set)
+		return LB_PASS_UNMATCHED;
+	service = service_lookup(pkt, set->era);
 	if (!service)
 		return LB_PASS_UNMATCHED;
 	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags) &&
@@ -96,8 +98,10 @@ static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 }
 
 /* Whatever is not a packet of a known flow; `parsed` is the verdict that parsing came to. */
-static __noinline int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
 {
+	if (!pkt)
+		return LB_DROP_MALFORMED;
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
@@ -140,24 +144,27 @@ static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
                                        const struct lb_headers *hdr, __u8 family)
 {
 	const struct lb_settings *set = settings_get();
-	struct lb_conn_place place = {};
+	int parsed = LB_UNDECIDED;
+	struct lb_conn_place place;
 	const struct lb_dest *dest;
 	__u32 now = ticks_now();
 	struct lb_conn *conn;
 
-	if (set)
-		place = conn_find(set, conn_hash(pkt->key_word, set->hash_seed), pkt->key_word);
-	if (!place.bucket)
-		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
-	conn = conn_at(&place);
-	if (tick_passed(conn->expires, now) || conn_reused(conn, pkt))
-		return to_vip_slow(ctx, pkt, LB_UNDECIDED);
-	dest = dest_lookup(conn->dest);
-	if (dest && conn_dest_valid(conn, dest))
-		return known_flow(ctx, pkt, hdr, conn, dest, set, now, family);
-	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
-		return to_vip_slow(ctx, pkt, LB_DROP_REAL_GONE);
-	return to_vip_slow(ctx, pkt, LB_UNDECIDED);
+	if (!set)
+		return LB_PASS_UNMATCHED;
+	pkt->conn_hash = conn_hash(pkt->key_word, set->hash_seed);
+	place = conn_find(pkt, set->conn_buckets);
+	if (place.bucket && !tick_passed(conn_at(&place)->expires, now) &&
+	    !conn_reused(conn_at(&place), pkt)) {
+		conn = conn_at(&place);
+		dest = dest_lookup(conn->dest);
+		if (dest && conn_dest_valid(conn, dest))
+			return known_flow(ctx, pkt, hdr, conn, dest, set, now, family);
+		if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
+			parsed = LB_DROP_REAL_GONE;
+	}
+	pkt->conn_id = place.bucket ? place.id : LB_CONN_NOWHERE;
+	return to_vip_slow(ctx, pkt, parsed);
 }
 
 static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt,

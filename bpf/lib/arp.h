@@ -34,15 +34,18 @@ static __always_inline int mac_is_broadcast(const __u8 *mac)
 	return *(const __u32 *)mac == 0xffffffff && *(const __u16 *)(mac + 4) == 0xffff;
 }
 
-static __noinline int arp_answer(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_SUBPROGRAM int arp_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_interface *interface;
 	struct lb_eth *eth = frame_data(ctx);
 	const struct lb_vip *vip;
-	__be32 target;
+	struct lb_arp *arp;
 	__u64 words[2];
-	struct lb_arp *arp = l3_header(ctx, pkt, sizeof(*arp));
+	__be32 target;
 
+	if (!pkt)
+		return LB_PASS_NOT_IP;
+	arp = l3_header(ctx, pkt, sizeof(*arp));
 	if (!arp || (void *)(eth + 1) > frame_end(ctx) || !arp_is_question(arp))
 		return LB_PASS_NOT_IP;
 	target = arp->target;

@@ -34,7 +34,7 @@
 
 struct lb_conn_place {
 	struct lb_conn_bucket *bucket; /* NULL: nowhere */
-	__u32 way;
+	__u32 id;                      /* which bucket * LB_CONN_WAYS + way */
 };
 
 static __always_inline const struct lb_settings *settings_get(void)
@@ -68,11 +68,10 @@ static __always_inline __u32 conn_tag(__u64 hash)
 }
 
 /* choice: 0, by the upper half of the hash, or 1, by the lower: flows that share one part at the other. */
-static __always_inline struct lb_conn_bucket *conn_bucket(const struct lb_settings *set, __u64 hash,
-                                                          __u32 choice)
+static __always_inline struct lb_conn_bucket *conn_bucket(__u32 buckets, __u64 hash, __u32 choice)
 {
 	__u32 half = choice ? (__u32)hash * 0x85ebca6b : hash >> 32;
-	__u32 index = hash_scale(half, set->conn_buckets);
+	__u32 index = hash_scale(half, buckets);
 
 	return bpf_map_lookup_elem(&conns, &index);
 }
@@ -93,49 +92,55 @@ static __always_inline __u32 conn_home(__u64 hash)
 #define LB_CONN_NOWHERE 0xffffffff
 
 /* Searches both buckets by tag; returns choice * LB_CONN_WAYS + way, or LB_CONN_NOWHERE. */
-static __noinline __u32 conn_search(const struct lb_settings *set, __u64 hash, const __u64 *key)
+LB_SUBPROGRAM __u32 conn_search(struct lb_packet *pkt, __u32 buckets)
 {
 	struct lb_conn_bucket *bucket;
-	__u32 tag = conn_tag(hash);
-	__u32 choice, way;
+	__u32 choice, way, tag;
 
+	if (!pkt)
+		return LB_CONN_NOWHERE;
+	tag = conn_tag(pkt->conn_hash);
 	for (choice = 0; choice < 2; choice++) {
-		bucket = conn_bucket(set, hash, choice);
+		bucket = conn_bucket(buckets, pkt->conn_hash, choice);
 		if (!bucket)
 			return LB_CONN_NOWHERE;
 		for (way = 0; way < LB_CONN_WAYS; way++)
-			if (bucket->tag[way] == tag && conn_key_is(&bucket->conn[way], key))
+			if (bucket->tag[way] == tag &&
+			    conn_key_is(&bucket->conn[way], pkt->key_word))
 				return choice * LB_CONN_WAYS + way;
 	}
 	return LB_CONN_NOWHERE;
 }
 
-/* Where the conn with this key is, dead or alive. */
-static __always_inline struct lb_conn_place conn_find(const struct lb_settings *set, __u64 hash,
-                                                      const __u64 key[3])
-{
-	struct lb_conn_place place = {.bucket = conn_bucket(set, hash, 0), .way = conn_home(hash)};
-	__u32 found;
-
-	if (!place.bucket || conn_key_is(&place.bucket->conn[place.way], key))
-		return place;
-	found = conn_search(set, hash, key);
-	place.bucket = NULL;
-	if (found != LB_CONN_NOWHERE)
-		place.bucket = conn_bucket(set, hash, found / LB_CONN_WAYS);
-	place.way = found % LB_CONN_WAYS;
-	return place;
-}
-
 /* The conn at a place that is one. */
 static __always_inline struct lb_conn *conn_at(const struct lb_conn_place *place)
 {
-	return &place->bucket->conn[place->way & (LB_CONN_WAYS - 1)];
+	return &place->bucket->conn[place->id % LB_CONN_WAYS];
 }
 
 static __always_inline __u32 *conn_tag_at(const struct lb_conn_place *place)
 {
-	return &place->bucket->tag[place->way & (LB_CONN_WAYS - 1)];
+	return &place->bucket->tag[place->id % LB_CONN_WAYS];
+}
+
+static __always_inline struct lb_conn_place conn_place(__u32 buckets, __u64 hash, __u32 id)
+{
+	struct lb_conn_place place = {.id = id};
+
+	if (id != LB_CONN_NOWHERE)
+		place.bucket = conn_bucket(buckets, hash, id / LB_CONN_WAYS);
+	return place;
+}
+
+/* Where the conn of pkt->key with the hash pkt->conn_hash is, dead or alive. */
+static __always_inline struct lb_conn_place conn_find(struct lb_packet *pkt, __u32 buckets)
+{
+	__u64 hash = pkt->conn_hash;
+	struct lb_conn_place home = conn_place(buckets, hash, conn_home(hash));
+
+	if (home.bucket && conn_key_is(conn_at(&home), pkt->key_word))
+		return home;
+	return conn_place(buckets, hash, conn_search(pkt, buckets));
 }
 
 static __always_inline int tick_passed(__u32 tick, __u32 now)
@@ -197,16 +202,13 @@ static __always_inline void conn_set_dest(struct lb_conn *conn, __u32 dest, __u3
 	*(volatile __u64 *)&conn->dest = value.word;
 }
 
-/*
- * Takes a way that is free, or dead for long enough, its home before others. Returns the way,
- * LB_CONN_WAYS when there is none.
- */
-static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 home, __u32 now)
+/* Takes a way of a bucket; LB_CONN_WAYS when none can be had. */
+static __always_inline __u32 conn_claim_in(struct lb_conn_bucket *bucket, __u32 home, __u32 now)
 {
 	__u32 i;
 
 	for (i = 0; i < LB_CONN_WAYS; i++) {
-		__u32 way = (home + i) & (LB_CONN_WAYS - 1);
+		__u32 way = (home + i) % LB_CONN_WAYS;
 		__u32 tag = bucket->tag[way];
 
 		if (tag == LB_TAG_BUSY ||
@@ -217,6 +219,26 @@ static __always_inline __u32 conn_claim(struct lb_conn_bucket *bucket, __u32 hom
 			return way;
 	}
 	return LB_CONN_WAYS;
+}
+
+/*
+ * Takes a way that is free, or dead for long enough, its home before others. Returns choice *
+ * LB_CONN_WAYS + way, LB_CONN_NOWHERE when there is none.
+ */
+LB_SUBPROGRAM __u32 conn_claim(__u32 buckets, __u64 hash, __u32 now)
+{
+	__u32 choice, way;
+
+	for (choice = 0; choice < 2; choice++) {
+		struct lb_conn_bucket *bucket = conn_bucket(buckets, hash, choice);
+
+		if (!bucket)
+			break;
+		way = conn_claim_in(bucket, conn_home(hash), now);
+		if (way < LB_CONN_WAYS)
+			return choice * LB_CONN_WAYS + way;
+	}
+	return LB_CONN_NOWHERE;
 }
 
 /* Fills a way that is ours. The exchanges order what is before and after them. */
@@ -234,26 +256,18 @@ static __always_inline void conn_publish(const struct lb_conn_place *place,
 }
 
 /* Inserts a conn whose key is not there. Returns 0 when there is no room. */
-static __always_inline int conn_insert(const struct lb_packet *pkt, const struct lb_conn *conn,
-                                       const struct lb_settings *set, __u64 hash, __u32 now)
+static __always_inline int conn_insert(struct lb_packet *pkt, const struct lb_conn *conn,
+                                       __u32 buckets, __u32 now)
 {
-	struct lb_conn_place place = {}, first;
-	__u32 choice;
+	struct lb_conn_place place, first;
 
-	for (choice = 0; choice < 2; choice++) {
-		place.bucket = conn_bucket(set, hash, choice);
-		if (!place.bucket)
-			return 0;
-		place.way = conn_claim(place.bucket, conn_home(hash), now);
-		if (place.way < LB_CONN_WAYS)
-			break;
-	}
-	if (place.way >= LB_CONN_WAYS)
+	place = conn_place(buckets, pkt->conn_hash, conn_claim(buckets, pkt->conn_hash, now));
+	if (!place.bucket)
 		return 0;
-	conn_publish(&place, conn, conn_tag(hash));
-	first = conn_find(set, hash, pkt->key_word);
+	conn_publish(&place, conn, conn_tag(pkt->conn_hash));
+	first = conn_find(pkt, buckets);
 	/* Dead, not free: a packet that has found it already may still write to it. */
-	if (first.bucket && (first.bucket != place.bucket || first.way != place.way))
+	if (first.bucket && first.id != place.id)
 		conn_at(&place)->expires = now;
 	return 1;
 }
@@ -286,12 +300,11 @@ static __always_inline int conn_restart(const struct lb_conn_place *place,
  * Records that a flow goes to a destination; mac is what its packet was addressed to. Returns 0
  * when there is no room.
  */
-static __always_inline int conn_record(const struct lb_packet *pkt, const struct lb_dest *dest,
+static __always_inline int conn_record(struct lb_packet *pkt, const struct lb_dest *dest,
                                        __u32 dest_id, const struct lb_settings *set,
                                        const __u8 *mac)
 {
-	__u64 hash = conn_hash(pkt->key_word, set->hash_seed);
-	struct lb_conn_place place = conn_find(set, hash, pkt->key_word);
+	struct lb_conn_place place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
 	__u32 now = ticks_now();
 	struct lb_conn conn = {
@@ -303,9 +316,9 @@ static __always_inline int conn_record(const struct lb_packet *pkt, const struct
 	};
 
 	mac_copy(conn.mac, mac);
-	if (place.bucket && conn_restart(&place, &conn, conn_tag(hash), now))
+	if (place.bucket && conn_restart(&place, &conn, conn_tag(pkt->conn_hash), now))
 		return 1;
-	return conn_insert(pkt, &conn, set, hash, now);
+	return conn_insert(pkt, &conn, set->conn_buckets, now);
 }
 
 #endif

@@ -60,11 +60,14 @@ static __always_inline int echo_reply(struct xdp_md *ctx, const struct lb_packet
 }
 
 /* An echo request to the VIP. */
-static __noinline int echo_answer(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_SUBPROGRAM int echo_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_vip *vip;
-	__u32 id = pkt->vip;
+	__u32 id;
 
+	if (!pkt)
+		return LB_PASS_ICMP;
+	id = pkt->vip;
 	vip = bpf_map_lookup_elem(&vips, &id);
 	if (!vip)
 		return LB_PASS_ICMP;

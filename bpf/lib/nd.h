@@ -107,17 +107,21 @@ static __always_inline int nd_write(struct xdp_md *ctx, const struct lb_packet *
  * pkt: an IPv6 packet whose ICMPv6 header follows at once. What is not a proper question for
  * a VIP that we announce goes to the host.
  */
-static __noinline int nd_answer(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_SUBPROGRAM int nd_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	int pass = pkt->nd_group ? LB_PASS_NOT_VIP : LB_PASS_ICMP;
-	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6) + sizeof(struct lb_nd));
 	const struct lb_interface *interface;
 	struct lb_addr target, asker;
-	__u64 words[2];
 	const struct lb_vip *vip;
+	struct ipv6hdr *ip6;
 	struct lb_nd *ns;
+	__u64 words[2];
 	__u32 length;
+	int pass;
 
+	if (!pkt)
+		return LB_PASS_ICMP;
+	pass = pkt->nd_group ? LB_PASS_NOT_VIP : LB_PASS_ICMP;
+	ip6 = l3_header(ctx, pkt, sizeof(*ip6) + sizeof(*ns));
 	if (!ip6)
 		return pass;
 	ns = (void *)(ip6 + 1);

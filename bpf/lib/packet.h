@@ -15,6 +15,13 @@
 
 #define LB_V4_MAPPED bpf_htonl(0xffff)
 
+/*
+ * A subprogram that is not static is verified once, by itself, and not again for every state in
+ * which it may be called: what is off the hot path or has loops is one. Its pointers may be
+ * NULL for all the verifier knows.
+ */
+#define LB_SUBPROGRAM __attribute__((noinline))
+
 /* No verdict yet: go on. Verdicts are not negative. */
 #define LB_UNDECIDED (-1)
 
@@ -38,6 +45,8 @@ struct lb_packet {
 		struct lb_addr dst;
 		__u64 dst_word[2];
 	};
+	__u64 conn_hash; /* of the key, and where the flow's conn was found: lib/conn.h */
+	__u32 conn_id;
 	__u32 l3_off;
 	__u32 l4_off;
 	__u32 ip_len;       /* the IP packet's length, by its own header */

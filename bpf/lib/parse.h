@@ -60,7 +60,7 @@ static __always_inline int parse_ethernet(const struct xdp_md *ctx, struct lb_pa
 }
 
 /* A header lies behind the frame's first buffer, or is not there at all. */
-static __noinline int verdict_of_short(struct xdp_md *ctx)
+LB_SUBPROGRAM int verdict_of_short(struct xdp_md *ctx)
 {
 	__u64 linear = frame_end(ctx) - frame_data(ctx);
 
@@ -97,12 +97,17 @@ static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet 
  * Walks IPv6 extension headers (RFC 8200 section 4) from pkt->l4_off to the upper layer's
  * header; an atomic fragment (RFC 6946) is no fragment.
  */
-static __noinline int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_SUBPROGRAM int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	__u32 ip_end = pkt->l3_off + pkt->ip_len;
-	__u32 offset = pkt->l4_off;
-	__u8 next = pkt->protocol;
+	__u32 ip_end, offset;
+	__u8 next;
 	int i;
+
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	ip_end = pkt->l3_off + pkt->ip_len;
+	offset = pkt->l4_off;
+	next = pkt->protocol;
 
 	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
 		struct lb_ip6_extension *extension;
