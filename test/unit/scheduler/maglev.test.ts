@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { buildRing, type Destination } from '../../../src/scheduler/ring.js'
-import { reals, slotCounts } from './support.js'
+import { destinationsOf, reals, slotCounts } from './support.js'
 
 const SLOTS = 16381
 const MH = { name: 'mh', tableSize: SLOTS, ports: false } as const
@@ -14,17 +14,36 @@ function without(destinations: readonly Destination[], index: number): Destinati
   return destinations.map((destination, i) => (i === index ? { ...destination, weight: 0 } : destination))
 }
 
+function equals(count: number, block: number): Destination[] {
+  return reals(Array<number>(count).fill(1), block)
+}
+
+/** So many equal reals: neighbours in one block, or any addresses and ports of either family. */
+function anyReals(count: number): fc.Arbitrary<Destination[]> {
+  const neighbours = fc.nat(255).map((block) => equals(count, block))
+  return fc.oneof(neighbours, destinationsOf(fc.constant(1), count, count))
+}
+
 describe('mh', () => {
-  it('moves no more than 1/N + 1 % of the slots when one of N reals goes, or comes', () => {
-    const setting = fc.record({ count: fc.integer({ min: 2, max: 100 }), gone: fc.nat(), block: fc.nat(255) })
+  it('moves no more than 1/N + 1 % of the slots when one of N equal reals goes, or comes', () => {
+    const few = fc.integer({ min: 2, max: 10 }).chain(anyReals)
+    const many = fc.integer({ min: 11, max: 100 }).chain(anyReals)
     fc.assert(
-      fc.property(setting, ({ count, gone, block }) => {
-        const all = reals(Array<number>(count).fill(1), block)
-        const fewer = without(all, gone % count)
-        expect(moved(buildRing(MH, all), buildRing(MH, fewer))).toBeLessThanOrEqual(1 / count + 0.01)
+      fc.property(fc.oneof(few, many), fc.nat(), (all, gone) => {
+        expect(moved(buildRing(MH, all), buildRing(MH, without(all, gone % all.length)))).toBeLessThanOrEqual(
+          1 / all.length + 0.01,
+        )
       }),
-      { numRuns: 60, examples: [[{ count: 100, gone: 0, block: 0 }], [{ count: 100, gone: 99, block: 1 }]] },
+      { numRuns: 60, examples: [[equals(100, 0), 0], [equals(100, 1), 99], [equals(4, 79), 0]] },
     )
+  })
+
+  it.each([3, 4, 5])('moves no more than that whichever of %i neighbours goes, in any of 64 blocks', (count) => {
+    const shares = Array.from({ length: 64 }, (_, i) => equals(count, 32 + i)).flatMap((all) => {
+      const ring = buildRing(MH, all)
+      return all.map((_, gone) => moved(ring, buildRing(MH, without(all, gone))))
+    })
+    expect(Math.max(...shares)).toBeLessThanOrEqual(1 / count + 0.01)
   })
 
   it('gives each real its share of the slots within 2 % of all slots, whatever the weights', () => {

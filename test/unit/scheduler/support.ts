@@ -17,14 +17,18 @@ export function slotCounts(ring: Uint32Array, destinations: readonly Destination
 }
 
 /** Distinct destinations in canonical order. */
-export function destinationsOf(weight: fc.Arbitrary<number>, maxLength: number): fc.Arbitrary<Destination[]> {
+export function destinationsOf(
+  weight: fc.Arbitrary<number>,
+  maxLength: number,
+  minLength = 0,
+): fc.Arbitrary<Destination[]> {
   const bytes = fc.oneof(
     fc.uint8Array({ minLength: 4, maxLength: 4 }),
     fc.uint8Array({ minLength: 16, maxLength: 16 }).map((value) => value.fill(0x20, 0, 1)),
   )
   const destination = fc.record({ address: bytes.map(addressFromBytes), port: fc.integer({ min: 1, max: 65535 }), weight })
   return fc
-    .uniqueArray(destination, { maxLength, selector: ({ address, port }) => `${address} ${port}` })
+    .uniqueArray(destination, { minLength, maxLength, selector: ({ address, port }) => `${address} ${port}` })
     .map(inCanonicalOrder)
 }
 
