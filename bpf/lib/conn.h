@@ -15,8 +15,8 @@
  *   outcome is one that an order of the two packets would have had.
  * - A dead conn is brought back to life by its own flow: within half the grace in place, after
  *   that by compare-and-swap, since the way may be taken by another at any moment.
- * - Two CPUs that insert one key at once find each other's conn after writing their own; the
- *   later one in search order dies.
+ * - Two CPUs may insert one key at once. Each looks for the other's conn after its own can be
+ *   found, so one of them at least finds both, and lets the later one in search order die.
  */
 #ifndef LB_CONN_H
 #define LB_CONN_H
@@ -91,8 +91,11 @@ static __always_inline __u32 conn_home(__u64 hash)
 
 #define LB_CONN_NOWHERE 0xffffffff
 
-/* Searches both buckets by tag; returns choice * LB_CONN_WAYS + way, or LB_CONN_NOWHERE. */
-LB_SUBPROGRAM __u32 conn_search(struct lb_packet *pkt, __u32 buckets)
+/*
+ * Searches both buckets by tag, from a place on; returns choice * LB_CONN_WAYS + way, or
+ * LB_CONN_NOWHERE.
+ */
+LB_SUBPROGRAM __u32 conn_search(struct lb_packet *pkt, __u32 buckets, __u32 from)
 {
 	struct lb_conn_bucket *bucket;
 	__u32 choice, way, tag;
@@ -105,7 +108,7 @@ LB_SUBPROGRAM __u32 conn_search(struct lb_packet *pkt, __u32 buckets)
 		if (!bucket)
 			return LB_CONN_NOWHERE;
 		for (way = 0; way < LB_CONN_WAYS; way++)
-			if (bucket->tag[way] == tag &&
+			if (bucket->tag[way] == tag && choice * LB_CONN_WAYS + way >= from &&
 			    conn_key_is(&bucket->conn[way], pkt->key_word))
 				return choice * LB_CONN_WAYS + way;
 	}
@@ -140,7 +143,7 @@ static __always_inline struct lb_conn_place conn_find(struct lb_packet *pkt, __u
 
 	if (home.bucket && conn_key_is(conn_at(&home), pkt->key_word))
 		return home;
-	return conn_place(buckets, hash, conn_search(pkt, buckets));
+	return conn_place(buckets, hash, conn_search(pkt, buckets, 0));
 }
 
 static __always_inline int tick_passed(__u32 tick, __u32 now)
@@ -241,9 +244,51 @@ LB_SUBPROGRAM __u32 conn_claim(__u32 buckets, __u64 hash, __u32 now)
 	return LB_CONN_NOWHERE;
 }
 
+/* The order in which a conn is searched for: its home, then as conn_search() goes. */
+static __always_inline __u32 conn_rank(__u64 hash, __u32 id)
+{
+	return id == conn_home(hash) ? 0 : id + 1;
+}
+
+/* Of two conns that have this key, lets the later one die. Returns 1 when it is `mine`. */
+LB_SUBPROGRAM int conn_settle_pair(struct lb_packet *pkt, __u32 buckets, __u32 mine, __u32 other,
+                                   __u32 now)
+{
+	struct lb_conn_place place, own;
+	int lost;
+
+	if (!pkt)
+		return 1;
+	own = conn_place(buckets, pkt->conn_hash, mine);
+	place = conn_place(buckets, pkt->conn_hash, other);
+	/* Both buckets of a flow may be the same one: then it is one conn under two ids. */
+	if (!own.bucket || !place.bucket || conn_at(&own) == conn_at(&place) ||
+	    tick_passed(conn_at(&place)->expires, now))
+		return 0;
+	lost = conn_rank(pkt->conn_hash, other) < conn_rank(pkt->conn_hash, mine);
+	/* Dead, not free: a packet that has found it already may still write to it. */
+	conn_at(lost ? &own : &place)->expires = now;
+	return lost;
+}
+
+/* Of all conns that have this key and are alive, `mine` among them, leaves the first. */
+static __always_inline void conn_settle(struct lb_packet *pkt, __u32 buckets, __u32 mine, __u32 now)
+{
+	__u32 i, from = 0;
+
+	for (i = 0; i < 2 * LB_CONN_WAYS; i++) {
+		__u32 found = conn_search(pkt, buckets, from);
+
+		if (found == LB_CONN_NOWHERE ||
+		    (found != mine && conn_settle_pair(pkt, buckets, mine, found, now)))
+			return;
+		from = found + 1;
+	}
+}
+
 /* Fills a way that is ours. The exchanges order what is before and after them. */
-static __always_inline void conn_publish(const struct lb_conn_place *place,
-                                         const struct lb_conn *from, __u32 tag)
+static __always_inline void conn_publish(struct lb_packet *pkt, const struct lb_conn_place *place,
+                                         const struct lb_conn *from, __u32 buckets, __u32 now)
 {
 	struct lb_conn *conn = conn_at(place);
 
@@ -252,23 +297,20 @@ static __always_inline void conn_publish(const struct lb_conn_place *place,
 	conn->state = from->state;
 	conn_set_dest(conn, from->dest, from->generation);
 	__sync_lock_test_and_set(&conn->expires, from->expires);
-	__sync_lock_test_and_set(conn_tag_at(place), tag);
+	__sync_lock_test_and_set(conn_tag_at(place), conn_tag(pkt->conn_hash));
+	conn_settle(pkt, buckets, place->id, now);
 }
 
 /* Inserts a conn whose key is not there. Returns 0 when there is no room. */
 static __always_inline int conn_insert(struct lb_packet *pkt, const struct lb_conn *conn,
                                        __u32 buckets, __u32 now)
 {
-	struct lb_conn_place place, first;
+	__u32 id = conn_claim(buckets, pkt->conn_hash, now);
+	struct lb_conn_place place = conn_place(buckets, pkt->conn_hash, id);
 
-	place = conn_place(buckets, pkt->conn_hash, conn_claim(buckets, pkt->conn_hash, now));
 	if (!place.bucket)
 		return 0;
-	conn_publish(&place, conn, conn_tag(pkt->conn_hash));
-	first = conn_find(pkt, buckets);
-	/* Dead, not free: a packet that has found it already may still write to it. */
-	if (first.bucket && first.id != place.id)
-		conn_at(&place)->expires = now;
+	conn_publish(pkt, &place, conn, buckets, now);
 	return 1;
 }
 
@@ -277,16 +319,17 @@ static __always_inline int conn_insert(struct lb_packet *pkt, const struct lb_co
  * another flow may be about to take the way: then it must be won like any other. Returns 0
  * when it was lost.
  */
-static __always_inline int conn_restart(const struct lb_conn_place *place,
-                                        const struct lb_conn *from, __u32 tag, __u32 now)
+static __always_inline int conn_restart(struct lb_packet *pkt, const struct lb_conn_place *place,
+                                        const struct lb_conn *from, __u32 buckets, __u32 now)
 {
 	struct lb_conn *conn = conn_at(place);
+	__u32 tag = conn_tag(pkt->conn_hash);
 
 	/* Half of the grace: the other half is for the time between here and the last store. */
 	if (tick_passed(conn->expires + LB_CONN_GRACE / 2, now)) {
 		if (__sync_val_compare_and_swap(conn_tag_at(place), tag, LB_TAG_BUSY) != tag)
 			return 0;
-		conn_publish(place, from, tag);
+		conn_publish(pkt, place, from, buckets, now);
 		return 1;
 	}
 	mac_copy(conn->mac, from->mac);
@@ -316,7 +359,7 @@ static __always_inline int conn_record(struct lb_packet *pkt, const struct lb_de
 	};
 
 	mac_copy(conn.mac, mac);
-	if (place.bucket && conn_restart(&place, &conn, conn_tag(pkt->conn_hash), now))
+	if (place.bucket && conn_restart(pkt, &place, &conn, set->conn_buckets, now))
 		return 1;
 	return conn_insert(pkt, &conn, set->conn_buckets, now);
 }

@@ -257,6 +257,11 @@ export class LbFixture implements Disposable {
     return new Map<string, Conn>(entries)
   }
 
+  /** The dataplane's clock now. */
+  tick(): number {
+    return readTick(this.collection.programs.lbClock)
+  }
+
   cursor(service: number): bigint | undefined {
     return this.maps.cursors.get(service)
   }
