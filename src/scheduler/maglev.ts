@@ -7,8 +7,8 @@ const SKIP_SEED = 0x736b6970 // "skip"
 const WALK_SEED = 0x77616c6b // "walk"
 
 /**
- * `mh`: Maglev (Eisenbud et al., NSDI 2016, section 3.4). Each destination prefers the slots in an order of its own, and
- * they take turns. Three things differ from the paper:
+ * `mh`: Maglev (Eisenbud et al., NSDI 2016, section 3.4). Each destination prefers the slots in an order of its own,
+ * and they take turns. Three things differ from the paper:
  *
  * - The order is `offset + walk[i] * skip` modulo the table's prime size, and `walk` is one fixed shuffle of all slots,
  *   where the paper has `i`. With `i`, two destinations whose skips are equal, opposite or in a small ratio follow one

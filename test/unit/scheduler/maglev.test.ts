@@ -34,7 +34,8 @@ describe('mh', () => {
           1 / all.length + 0.01,
         )
       }),
-      { numRuns: 60, examples: [[equals(100, 0), 0], [equals(100, 1), 99], [equals(4, 79), 0]] },
+      // The bound is met in all likelihood, not by proof, so the sets are always the same ones.
+      { seed: 233020632, numRuns: 60, examples: [[equals(100, 0), 0], [equals(100, 1), 99], [equals(4, 79), 0]] },
     )
   })
 
