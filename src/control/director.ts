@@ -145,7 +145,7 @@ export class Director {
       try {
         // An interface that has gone took its namespace's traces with it.
         const reachable = links.some((link) => link.info().ifindex !== 0)
-        using instance = this.attached ? Instance.open(this.#options) : undefined
+        using instance = Instance.openReadable(this.#options)
         if (instance !== undefined && reachable) this.#checkNamespace(instance)
         if (instance !== undefined && reachable) this.#removeHostTraces(instance)
         for (const link of links) link.detach()

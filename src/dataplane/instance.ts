@@ -42,6 +42,12 @@ function readObject(): Buffer {
   }
 }
 
+const UNREADABLE: ReadonlySet<string> = new Set([
+  'LB_ERR_INSTANCE_VERSION',
+  'LB_ERR_MAP_INCOMPATIBLE',
+  'LB_ERR_PIN_MISSING',
+])
+
 export class Instance implements Disposable {
   readonly name: string
   readonly pins: PinDirectory
@@ -91,6 +97,20 @@ export class Instance implements Disposable {
       return new Instance(location, maps, pins.openProgram(PROGRAM), pins.openProgram(CLOCK))
     } catch (error) {
       closeMaps(maps)
+      throw error
+    }
+  }
+
+  /**
+   * The pinned dataplane, or undefined when there is none or its maps are those of another version: it must be possible
+   * to remove what cannot be read.
+   */
+  static openReadable(location: InstanceLocation): Instance | undefined {
+    if (!Instance.exists(location)) return undefined
+    try {
+      return Instance.open(location)
+    } catch (error) {
+      if (error instanceof VeerError && UNREADABLE.has(error.code)) return undefined
       throw error
     }
   }
