@@ -208,7 +208,7 @@ struct lb_conn {
 /*
  * conns[hash of the key]: a set-associative table of our own in an array. A known flow costs
  * one cache line and no call; a new one is a few stores, where an insert into a BPF hash or
- * LRU map costs hundreds of nanoseconds. lib/conn.h says who may write what, and why that
+ * LRU map costs hundreds of nanoseconds. lib/conn_table.h says who may write what, and why that
  * needs no lock.
  */
 struct lb_conn_bucket {

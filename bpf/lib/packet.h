@@ -45,7 +45,7 @@ struct lb_packet {
 		struct lb_addr dst;
 		__u64 dst_word[2];
 	};
-	__u64 conn_hash; /* of the key, and where the flow's conn was found: lib/conn.h */
+	__u64 conn_hash; /* of the key, and where the flow's conn was found: lib/conn_table.h */
 	__u32 conn_id;
 	__u32 l3_off;
 	__u32 l4_off;

@@ -3,7 +3,7 @@ import type { Conn } from '../maps/generated.js'
 import { connBucketCodec, Limit } from '../maps/generated.js'
 import type { LbMaps } from './lb-maps.js'
 
-/** The least tag that marks a conn; 0 is free, 1 is being written (bpf/lib/conn.h). */
+/** The least tag that marks a conn; 0 is free, 1 is being written (bpf/lib/conn_table.h). */
 const TAG_FIRST = 2
 
 /** Entries of `conns` for so many conns: filled to 5 of 8 ways, fewer than one in a thousand new flows finds no room. */

@@ -1,4 +1,4 @@
-/** Puts conns into the dataplane's table, where bpf/lib/conn.h would have put them. */
+/** Puts conns into the dataplane's table, where bpf/lib/conn_table.h would have put them. */
 import { hashBytes } from '../../src/dataplane/hash.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import type { Conn } from '../../src/maps/generated.js'
