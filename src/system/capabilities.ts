@@ -7,13 +7,22 @@ const BITS = {
   CAP_NET_ADMIN: 12n,
   CAP_NET_RAW: 13n,
   CAP_SYS_ADMIN: 21n,
+  CAP_PERFMON: 38n,
   CAP_BPF: 39n,
 } as const
 
 export type Capability = keyof typeof BITS
 
-/** Load and attach programs, and ask for the reals' MACs. */
-export const DATAPLANE_CAPABILITIES: readonly Capability[] = ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_NET_RAW']
+/**
+ * Load and attach programs, and ask for the reals' MACs. Without CAP_PERFMON the verifier refuses arithmetic on pointers
+ * and guards each access against speculation (kernel/bpf/verifier.c, bpf_allow_ptr_leaks(), bpf_bypass_spec_v1()).
+ */
+export const DATAPLANE_CAPABILITIES: readonly Capability[] = [
+  'CAP_BPF',
+  'CAP_PERFMON',
+  'CAP_NET_ADMIN',
+  'CAP_NET_RAW',
+]
 
 /** The same in another network namespace, or where the BPF filesystem must first be mounted. */
 export const NAMESPACE_CAPABILITIES: readonly Capability[] = [...DATAPLANE_CAPABILITIES, 'CAP_SYS_ADMIN']

@@ -98,6 +98,7 @@ describe('with nothing attached, one line says what is wrong and nothing is left
 
   it.each([
     ['CAP_BPF', 'bpf'],
+    ['CAP_PERFMON', 'perfmon'],
     ['CAP_NET_ADMIN', 'net_admin'],
     ['CAP_NET_RAW', 'net_raw'],
     ['CAP_SYS_ADMIN', 'sys_admin'],
@@ -111,7 +112,7 @@ describe('with nothing attached, one line says what is wrong and nothing is left
   it('without any privilege, and doctor says so as well', async () => {
     const dropped = ['--bounding-set=-all', '--inh-caps=-all']
     const line = failureLine(await veerBy('setpriv', dropped, 'attach', '-f', write()))
-    expect(line).toContain('CAP_BPF, CAP_NET_ADMIN, CAP_NET_RAW missing')
+    expect(line).toContain('CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN, CAP_NET_RAW missing')
   })
 
   it.each([

@@ -12,7 +12,7 @@ const ALL = 0x1ff_ffff_ffffn
 describe('capabilities', () => {
   it.each([
     ['root lacks nothing', ALL, []],
-    ['nobody lacks all', 0n, ['CAP_BPF', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_ADMIN']],
+    ['nobody lacks all', 0n, ['CAP_BPF', 'CAP_PERFMON', 'CAP_NET_ADMIN', 'CAP_NET_RAW', 'CAP_SYS_ADMIN']],
     ['a bit above 32 counts', ALL & ~(1n << 39n), ['CAP_BPF']],
     ['a bit below 32 counts', ALL & ~(1n << 12n), ['CAP_NET_ADMIN']],
   ])('%s', (_title, effective, missing) => {
@@ -24,7 +24,7 @@ describe('capabilities', () => {
     expect(() => requireCapabilities(DATAPLANE_CAPABILITIES, effective)).toThrow(
       expect.objectContaining({
         code: 'LB_ERR_CAPABILITY_MISSING',
-        message: 'not allowed to drive the dataplane: CAP_BPF, CAP_NET_RAW missing',
+        message: 'not allowed to drive the dataplane: CAP_BPF, CAP_PERFMON, CAP_NET_RAW missing',
       }),
     )
   })
