@@ -1,10 +1,16 @@
 /** What the control plane takes, over sizes of the table: from the file's text to the maps, step by step. */
 import { performance } from 'node:perf_hooks'
 import { readYaml } from '../src/config/yaml-source.js'
+import type { Config } from '../src/config/schema.js'
 import { applyReconciliation } from '../src/control/apply.js'
 import { changesOf } from '../src/control/changes.js'
+import type { Reconciliation } from '../src/control/reconcile.js'
+import { reconcile } from '../src/control/reconcile.js'
 import type { Link } from '../src/control/target.js'
-import { configOf, DIRECTOR_MAC, planFor } from './director.js'
+import { buildTarget } from '../src/control/target.js'
+import type { LbMaps } from '../src/dataplane/lb-maps.js'
+import { readLiveState, ringWasIntact } from '../src/dataplane/live-state.js'
+import { configOf, DIRECTOR_MAC, realMac } from './director.js'
 import { loadDataplane } from './objects.js'
 import { median } from './statistics.js'
 import { formatTable, rounded } from './table.js'
@@ -47,19 +53,33 @@ function timed<T>(work: () => T): [result: T, milliseconds: number] {
   return [result, performance.now() - start]
 }
 
+/** As Director plans; the MACs are made up beforehand, as its neighbours are resolved beforehand. */
+function planFor(maps: LbMaps, config: Config, macs: ReadonlyMap<string, string>): Reconciliation {
+  const live = readLiveState(maps)
+  const { hz } = live.settings
+  const macOf = (address: string): string | undefined => macs.get(address)
+  return reconcile(live, buildTarget({ config, hz, links: [LINK], linkOf: () => LINK, macOf }), ringWasIntact)
+}
+
+function macsOf(...configs: Config[]): ReadonlyMap<string, string> {
+  const reals = configs.flatMap(({ services }) => services.flatMap(({ reals: each }) => each))
+  return new Map(reals.map(({ address }) => [address, realMac(address)]))
+}
+
 async function measure(services: number, object: string): Promise<ApplyTimes> {
   using dataplane = await loadDataplane(object)
   const { maps } = dataplane
   const text = configText(services)
   const [, parse] = timed(() => readYaml(text))
   const [config, whole] = timed(() => configOf(text))
-  const [fresh, planFromNothing] = timed(() => planFor(maps, config, [LINK], LINK))
-  const [, applyFromNothing] = timed(() => applyReconciliation(maps, fresh))
-  const [empty, emptyPlan] = timed(() => changesOf(planFor(maps, config, [LINK], LINK)))
-  if (empty.length > 0) throw new Error(`a second plan is not empty: ${JSON.stringify(empty[0])}`)
   // One real leaves, another comes.
   const edited = configOf(configText(services, 2))
-  const [plan, planOneReal] = timed(() => planFor(maps, edited, [LINK], LINK))
+  const macs = macsOf(config, edited)
+  const [fresh, planFromNothing] = timed(() => planFor(maps, config, macs))
+  const [, applyFromNothing] = timed(() => applyReconciliation(maps, fresh))
+  const [empty, emptyPlan] = timed(() => changesOf(planFor(maps, config, macs)))
+  if (empty.length > 0) throw new Error(`a second plan is not empty: ${JSON.stringify(empty[0])}`)
+  const [plan, planOneReal] = timed(() => planFor(maps, edited, macs))
   if (changesOf(plan).length !== 2) throw new Error(`not one real changed: ${JSON.stringify(changesOf(plan))}`)
   const [, applyOneReal] = timed(() => applyReconciliation(maps, plan))
   return { parse, validate: whole - parse, planFromNothing, applyFromNothing, emptyPlan, planOneReal, applyOneReal }

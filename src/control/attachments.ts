@@ -16,7 +16,7 @@ export interface Attachments {
   config: Config
   /** Of the interfaces of `config`, in its order. */
   facts: readonly InterfaceFacts[]
-  live: LiveState
+  live: Pick<LiveState, 'interfaces'>
 }
 
 /** The configured interfaces, each as it is attached or would be. Throws `LB_ERR_INTERFACE_UNUSABLE`. */

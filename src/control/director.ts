@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins, linkPinName } from '../dataplane/instance.js'
-import { readLiveState, ringIntact } from '../dataplane/live-state.js'
+import { readAttached, readLiveState, ringWasIntact } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
 import type { Link as BpfLink } from '../loader/link.js'
 import { DestFlag, Limit } from '../maps/generated.js'
@@ -101,7 +101,7 @@ export class Director {
     checkConnsSize(instance, config)
     const facts = this.#facts(config)
     using neighbours = this.#options.openNeighbours(this.#options.namespace, facts)
-    const live = readLiveState(instance.maps)
+    const live = readAttached(instance.maps)
     const links = wantedLinks({ config, facts, live })
     const plan = await this.#reconcile(instance, config, facts, links, neighbours)
     return summary(instance, plan)
@@ -188,11 +188,11 @@ export class Director {
     const { namespace } = this.#options
     checkConnsSize(instance, config)
     const facts = this.#facts(config)
-    const before = readLiveState(instance.maps)
+    const live = readAttached(instance.maps)
     const attached = new Map<number, BpfLink>()
     using neighbours = this.#options.openNeighbours(namespace, facts)
     try {
-      const links = attachMissing(instance, { namespace, config, facts, live: before }, attached)
+      const links = attachMissing(instance, { namespace, config, facts, live }, attached)
       const plan = await this.#reconcile(instance, config, facts, links, neighbours)
       const result = summary(instance, plan)
       namespace.run(() => applyReconciliation(instance.maps, plan))
@@ -224,7 +224,7 @@ export class Director {
       linkOf: (address) => linkByReal.get(address) as Link,
       macOf: (address) => resolved.get(address) ?? known.get(`${linkByReal.get(address)?.ifindex} ${address}`),
     })
-    return reconcile(live, target, (service) => ringIntact(instance.maps, service))
+    return reconcile(live, target, ringWasIntact)
   }
 
   /** What follows the commit: presence of the VIPs on the links, interfaces that are no longer wanted. */

@@ -17,7 +17,7 @@ export function linkOfFacts(facts: InterfaceFacts, mode: Link['mode']): Link {
 }
 
 /** How an interface is attached now, or how it would be: native, unless the configuration says generic. */
-export function modeOf(config: InterfaceConfig, ifindex: number, live: LiveState | undefined): Link['mode'] {
+export function modeOf(config: InterfaceConfig, ifindex: number, live: Pick<LiveState, 'interfaces'> | undefined): Link['mode'] {
   const now = live?.interfaces.get(ifindex)
   if (now !== undefined && !modeDiffers(config, now.mode)) return now.mode === XdpMode.native ? 'native' : 'generic'
   return config.xdp === 'generic' ? 'generic' : 'native'

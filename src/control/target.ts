@@ -98,7 +98,9 @@ export function buildTarget(input: TargetInput): Target {
 function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
   const mac = macOf(real.address)
   return {
-    ...real,
+    address: real.address,
+    port: real.port,
+    weight: real.weight,
     effectiveWeight: mac === undefined ? 0 : real.weight,
     mac,
     link: linkOf(real.address),

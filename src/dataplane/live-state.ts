@@ -24,6 +24,8 @@ export interface LiveService {
   /** The VIP's address; undefined when the id in the key belongs to no VIP. */
   vip: string | undefined
   value: Service
+  /** The kernel's id of the map of its ring; undefined when there is none where there should be. */
+  ringId: number | undefined
   destinations: LiveDestination[]
 }
 
@@ -44,6 +46,11 @@ export interface LiveState {
   generationOf: (id: number) => number
 }
 
+/** What is attached, without the tables. */
+export function readAttached(maps: LbMaps): Pick<LiveState, 'interfaces'> {
+  return { interfaces: new Map(maps.interfaces.entries()) }
+}
+
 /** Reads everything but the rings' slots, conns and counters. */
 export function readLiveState(maps: LbMaps): LiveState {
   const settings = maps.settings.get(0)
@@ -52,23 +59,25 @@ export function readLiveState(maps: LbMaps): LiveState {
   const table = maps.dests.raw.readAll()
   const byService = destinationsByService(table)
   const entries = [...maps.services.entries()]
+  const ringIds = new Map([...maps.rings.ids()].filter(([, id]) => id !== 0))
   const addressOf = new Map(vips.map((vip) => [vip.id, vip.address]))
   const services = entries
     .filter(([key]) => key.era === settings.era)
     .map(([key, value]) => {
       const destinations = byService.get(value.id) ?? []
       byService.delete(value.id)
-      return { key, vip: addressOf.get(key.vip), value, destinations }
+      const ringId = value.ringSize === 0 ? NO_RING : ringIds.get(value.ring)
+      return { key, vip: addressOf.get(key.vip), value, ringId, destinations }
     })
   return {
     settings,
-    interfaces: new Map(maps.interfaces.entries()),
+    ...readAttached(maps),
     txPorts: new Set(maps.txPorts.keys()),
     vips,
     services,
     staleKeys: entries.filter(([key]) => key.era !== settings.era).map(([key]) => key),
     orphans: [...byService.values()].flat(),
-    ringIndices: new Set([...maps.rings.ids()].filter(([, id]) => id !== 0).map(([index]) => index)),
+    ringIndices: new Set(ringIds.keys()),
     generationOf: generationsIn(table),
   }
 }
@@ -124,6 +133,11 @@ export function liveScheduler(service: Service): SchedulerConfig {
     default:
       return { name: schedulerNames[service.scheduler] } as SchedulerConfig
   }
+}
+
+/** As {@link ringIntact}, when the state was read. */
+export function ringWasIntact(service: LiveService): boolean {
+  return service.ringId !== undefined && sealFits(service, service.ringId)
 }
 
 /** Whether the service's ring is there, is the one written for it, and was built from the destinations as they are. */

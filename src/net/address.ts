@@ -41,19 +41,42 @@ export function addressFromBytes(bytes: Uint8Array): string {
 
 /** A canonical address as `struct lb_addr`. */
 export function addressToWords(address: string): AddressWords {
+  if (familyOf(address) === 4) return { word: [0, 0, MAPPED_PREFIX, quadValue(address)] }
   const bytes = addressBytes(address)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  if (bytes.length === 4) return { word: [0, 0, MAPPED_PREFIX, view.getUint32(0)] }
   return { word: [0, 4, 8, 12].map((offset) => view.getUint32(offset)) }
 }
 
 /** The canonical address of a `struct lb_addr`. */
 export function addressFromWords({ word }: AddressWords): string {
+  if (word[0] === 0 && word[1] === 0 && word[2] === MAPPED_PREFIX) return quadText(word[3] as number)
   const bytes = new Uint8Array(16)
   const view = new DataView(bytes.buffer)
   word.forEach((value, index) => view.setUint32(index * 4, value))
-  const mapped = word[0] === 0 && word[1] === 0 && word[2] === MAPPED_PREFIX
-  return addressFromBytes(mapped ? bytes.subarray(12) : bytes)
+  return addressFromBytes(bytes)
+}
+
+/** Without ipaddr.js: a plan does this for all destinations there are. */
+function quadText(value: number): string {
+  return `${value >>> 24}.${(value >>> 16) & 255}.${(value >>> 8) & 255}.${value & 255}`
+}
+
+const DOT = '.'.charCodeAt(0)
+const ZERO = '0'.charCodeAt(0)
+
+/** Of a canonical dotted quad; what is none is refused as ipaddr.js refuses it. */
+function quadValue(address: string): number {
+  let value = 0
+  let byte = 0
+  for (let at = 0; at < address.length; at++) {
+    const code = address.charCodeAt(at)
+    if (code === DOT) {
+      value = value * 256 + byte
+      byte = 0
+    } else byte = byte * 10 + code - ZERO
+  }
+  value = value * 256 + byte
+  return quadText(value) === address ? value : new DataView(addressBytes(address).buffer).getUint32(0)
 }
 
 /** Canonical order: IPv4 before IPv6, then by value. Rings are built in this order, so that directors agree. */

@@ -6,7 +6,7 @@ import { buildTarget, timeoutTicks } from '../../../src/control/target.js'
 import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
 import { reconcile, sealed } from '../../../src/control/reconcile.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
-import { sealFits } from '../../../src/dataplane/live-state.js'
+import { ringWasIntact } from '../../../src/dataplane/live-state.js'
 import { NO_RING, ringSlots } from '../../../src/dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../../../src/maps/generated.js'
 import { DestFlag } from '../../../src/maps/generated.js'
@@ -134,6 +134,7 @@ export class PlainMaps {
         key,
         value,
         vip: vips.find(({ id }) => id === key.vip)?.address,
+        ringId: value.ringSize === 0 ? NO_RING : this.rings.get(value.ring)?.id,
         destinations: inUse.filter((each) => each.value.service === value.id),
       })),
       staleKeys: all.filter(({ key }) => key.era !== this.settings.era).map(({ key }) => key),
@@ -149,10 +150,7 @@ export class PlainMaps {
   }
 
   reconcile(target: Target): Reconciliation {
-    return reconcile(this.live(), target, (service) => {
-      const ringId = service.value.ringSize === 0 ? NO_RING : this.rings.get(service.value.ring)?.id
-      return ringId !== undefined && sealFits(service, ringId)
-    })
+    return reconcile(this.live(), target, ringWasIntact)
   }
 
   /** The steps of apply.ts, of which the first `steps` are done before somebody pulls the plug. */
