@@ -1,6 +1,6 @@
 import { errnoOf } from '../errors.js'
 import type { NativeBatch, NativeMap, NativeMapInfo } from '../native.js'
-import { isArrayLike } from './map-type.js'
+import { isArrayLike, MapType } from './map-type.js'
 
 /** Flags of an update, include/uapi/linux/bpf.h. */
 export const UpdateFlag = { any: 0, noExist: 1, exist: 2 } as const
@@ -156,13 +156,22 @@ export class RawMap implements Disposable {
   /** Deletes packed keys; keys that are not there are passed over. */
   deletePacked(keys: Buffer, count: number): void {
     if (count === 0) return
+    // For a map of maps the kernel waits a grace period even when it refuses the batch: bpf_map_do_batch().
+    if (count === 1 || this.info.type === MapType.arrayOfMaps) {
+      this.deleteEach(keys)
+      return
+    }
     try {
       this.native.deleteBatch(keys, count)
     } catch (error) {
       if (!isBatchUnsupported(error) && errnoOf(error) !== 'ENOENT') throw error
-      const { keySize } = this.info
-      for (let index = 0; index < count; index++) this.delete(keys.subarray(index * keySize, (index + 1) * keySize))
+      this.deleteEach(keys)
     }
+  }
+
+  private deleteEach(keys: Buffer): void {
+    const { keySize } = this.info
+    for (let at = 0; at < keys.length; at += keySize) this.delete(keys.subarray(at, at + keySize))
   }
 
   /** User space can no longer write; programs still can. */
