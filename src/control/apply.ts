@@ -13,7 +13,7 @@ import { GracePeriod } from '../dataplane/grace-period.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import { removeRings, storeRings } from '../dataplane/ring-store.js'
 import { VipTable } from '../dataplane/vip-table.js'
-import type { ServiceKey } from '../maps/generated.js'
+import type { ServiceKey, Vip } from '../maps/generated.js'
 import type { Reconciliation } from './reconcile.js'
 import { sealed } from './reconcile.js'
 
@@ -120,11 +120,17 @@ function writeServices(
 /** The old real gets nothing from here on. */
 function retire(maps: LbMaps, plan: Reconciliation): void {
   maps.dests.setMany(plan.retireDests)
-  maps.vips.setMany(plan.vips.map(({ id, value }) => [id, value]))
+  const changed = plan.vips.filter(({ live, value }) => live === undefined || !sameVip(live.value, value))
+  maps.vips.setMany(changed.map(({ id, value }) => [id, value]))
   for (const ifindex of plan.removeInterfaces) {
     maps.txPorts.delete(ifindex)
     maps.interfaces.delete(ifindex)
   }
+}
+
+function sameVip(a: Vip, b: Vip): boolean {
+  const sameAddress = a.addr.word.every((word, index) => word === b.addr.word[index])
+  return sameAddress && a.flags === b.flags && a.echo === b.echo && a.up === b.up
 }
 
 function sweep(maps: LbMaps, plan: Reconciliation): void {

@@ -59,8 +59,9 @@ const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCode
 
 /** Compares without turning the one into the other: a plan does this for all destinations there are. */
 function isMac(bytes: Uint8Array, text: string): boolean {
-  return bytes.every((byte, index) => {
-    const at = index * 3
-    return text.charCodeAt(at) === HEX_DIGITS[byte >> 4] && text.charCodeAt(at + 1) === HEX_DIGITS[byte & 15]
-  })
+  for (let index = 0, at = 0; index < bytes.length; index++, at += 3) {
+    const byte = bytes[index] as number
+    if (text.charCodeAt(at) !== HEX_DIGITS[byte >> 4] || text.charCodeAt(at + 1) !== HEX_DIGITS[byte & 15]) return false
+  }
+  return true
 }

@@ -108,10 +108,9 @@ function matchServices(live: LiveState, target: Target): [TargetService, LiveSer
 }
 
 function retired(live: LiveState, kept: ReadonlySet<number>): [number, Dest][] {
-  const all: LiveDestination[] = [...live.orphans, ...live.services.flatMap(({ destinations }) => destinations)]
-  return all
-    .filter(({ id }) => !kept.has(id))
-    .map(({ id, value }) => [id, { ...value, flags: 0, generation: nextGeneration(value.generation) }])
+  const all = [live.orphans, ...live.services.map(({ destinations }) => destinations)]
+  const gone = all.flatMap((list) => list.filter(({ id }) => !kept.has(id)))
+  return gone.map(({ id, value }) => [id, { ...value, flags: 0, generation: nextGeneration(value.generation) }])
 }
 
 const nextGeneration = (generation: number): number => (generation + 1) >>> 0
@@ -197,10 +196,11 @@ class ServiceBuilder {
     const moved = live?.vip !== config.vip || live.key.port !== config.port || live.key.protocol !== protocol
     const id = moved ? this.#newServiceId() : live.value.id
     const known = moved ? [] : live.destinations
-    const destIds = target.destinations.map((destination) => this.#destination(destination, id, known))
+    const matches = matchDestinations(target, known)
+    const destIds = target.destinations.map((each, index) => this.#destination(each, id, matches[index]))
     const base = serviceValue(target, id)
     const intact = live !== undefined && this.#ringIntact(live)
-    const kept = intact && !moved && sameRing(live, target)
+    const kept = intact && !moved && sameRing(live, target, matches)
     const ring = kept ? undefined : this.#ring(target, destIds)
     return {
       target,
@@ -219,8 +219,7 @@ class ServiceBuilder {
     return id
   }
 
-  #destination(target: TargetDestination, service: number, known: readonly LiveDestination[]): number {
-    const live = known.find(({ address, value }) => value.port === target.port && address === target.address)
+  #destination(target: TargetDestination, service: number, live: LiveDestination | undefined): number {
     const id = live?.id ?? this.#destIds.take()
     this.keptDests.add(id)
     if (live === undefined) this.newDestIds.push(id)
@@ -254,14 +253,35 @@ function effective({ destinations }: TargetService): { address: string; port: nu
   return destinations.map(({ address, port, effectiveWeight }) => ({ address, port, weight: effectiveWeight }))
 }
 
-/** Whether the live ring was built from the same scheduler, destinations and weights. */
-function sameRing(live: LiveService, target: TargetService): boolean {
+/** Each target destination with its live self. Mostly the two lists have the same order. */
+function matchDestinations(
+  { destinations }: TargetService,
+  known: readonly LiveDestination[],
+): (LiveDestination | undefined)[] {
+  return destinations.map((target, index) => {
+    const likely = known[index]
+    return isSameReal(likely, target) ? likely : known.find((each) => isSameReal(each, target))
+  })
+}
+
+function isSameReal(live: LiveDestination | undefined, { address, port }: TargetDestination): boolean {
+  return live !== undefined && live.value.port === port && live.address === address
+}
+
+/**
+ * Whether the live ring was built from the same scheduler, destinations and weights.
+ *
+ * @param matches - the live self of each target destination
+ */
+function sameRing(
+  live: LiveService,
+  target: TargetService,
+  matches: readonly (LiveDestination | undefined)[],
+): boolean {
   if (!sameScheduler(liveScheduler(live.value), target.config.scheduler)) return false
   if (live.destinations.length !== target.destinations.length) return false
-  const weights = new Map(live.destinations.map(({ address, value }) => [address, value]))
-  return target.destinations.every(({ address, port, effectiveWeight }) => {
-    const now = weights.get(address)
-    return now?.port === port && now.effectiveWeight === effectiveWeight
+  return target.destinations.every(({ effectiveWeight }, index) => {
+    return matches[index]?.value.effectiveWeight === effectiveWeight
   })
 }
 

@@ -42,10 +42,11 @@ export function ringSeal(ringId: number, { ringSize, ringDigest, destinations }:
   const byId = [...destinations].sort((a, b) => a.id - b.id)
   const words = new Uint32Array(SEAL_HEAD + 2 * byId.length)
   words.set([ringId, ringSize, Number(ringDigest >> 32n), Number(ringDigest & 0xffff_ffffn)])
-  byId.forEach(({ id, effectiveWeight }, index) => {
-    words[SEAL_HEAD + 2 * index] = id
-    words[SEAL_HEAD + 2 * index + 1] = effectiveWeight
-  })
+  let at = SEAL_HEAD
+  for (const { id, effectiveWeight } of byId) {
+    words[at++] = id
+    words[at++] = effectiveWeight
+  }
   return crc32(Buffer.from(words.buffer))
 }
 
