@@ -158,11 +158,14 @@ describe('an edit of the maps behind veer', () => {
     {
       what: 'a ring slot',
       edit: (maps, web) => {
-        const ring = maps.rings.get(web.value.ring)
-        const chunk = ring?.get(0)
-        if (ring === undefined || chunk === undefined) throw new Error('no ring')
-        ring.set(0, { slot: [...chunk.slot.slice(1), chunk.slot[1] ?? 0] })
-        ring.close()
+        using ring = maps.rings.get(web.value.ring)
+        if (ring === undefined) throw new Error('no ring')
+        // Rings are frozen: whoever wants another slot puts another map there.
+        using copy = maps.rings.createInner({ name: 'edited', maxEntries: ring.info.maxEntries })
+        copy.setMany(ring.entries())
+        const slots = copy.get(0)?.slot ?? []
+        copy.set(0, { slot: [...slots.slice(1), slots[1] ?? 0] })
+        maps.rings.set(web.value.ring, copy)
       },
       shown: [`${WEB}.ring`],
     },
