@@ -4,13 +4,8 @@ import { readYaml } from '../src/config/yaml-source.js'
 import type { Config } from '../src/config/schema.js'
 import { applyReconciliation } from '../src/control/apply.js'
 import { changesOf } from '../src/control/changes.js'
-import type { Reconciliation } from '../src/control/reconcile.js'
-import { reconcile } from '../src/control/reconcile.js'
 import type { Link } from '../src/control/target.js'
-import { buildTarget } from '../src/control/target.js'
-import type { LbMaps } from '../src/dataplane/lb-maps.js'
-import { readLiveState, ringWasIntact } from '../src/dataplane/live-state.js'
-import { configOf, DIRECTOR_MAC, realMac } from './director.js'
+import { configOf, DIRECTOR_MAC, planFor, realMac } from './director.js'
 import { loadDataplane } from './objects.js'
 import { median } from './statistics.js'
 import { formatTable, rounded } from './table.js'
@@ -53,14 +48,7 @@ function timed<T>(work: () => T): [result: T, milliseconds: number] {
   return [result, performance.now() - start]
 }
 
-/** As Director plans; the MACs are made up beforehand, as its neighbours are resolved beforehand. */
-function planFor(maps: LbMaps, config: Config, macs: ReadonlyMap<string, string>): Reconciliation {
-  const live = readLiveState(maps)
-  const { hz } = live.settings
-  const macOf = (address: string): string | undefined => macs.get(address)
-  return reconcile(live, buildTarget({ config, hz, links: [LINK], linkOf: () => LINK, macOf }), ringWasIntact)
-}
-
+/** Made up before the clock starts, as a director's neighbours are resolved before. */
 function macsOf(...configs: Config[]): ReadonlyMap<string, string> {
   const reals = configs.flatMap(({ services }) => services.flatMap(({ reals: each }) => each))
   return new Map(reals.map(({ address }) => [address, realMac(address)]))
@@ -75,13 +63,14 @@ async function measure(services: number, object: string): Promise<ApplyTimes> {
   // One real leaves, another comes.
   const edited = configOf(configText(services, 2))
   const macs = macsOf(config, edited)
-  const [fresh, planFromNothing] = timed(() => planFor(maps, config, macs))
+  const plan = (wanted: Config) => planFor(maps, wanted, [LINK], LINK, (address) => macs.get(address))
+  const [fresh, planFromNothing] = timed(() => plan(config))
   const [, applyFromNothing] = timed(() => applyReconciliation(maps, fresh))
-  const [empty, emptyPlan] = timed(() => changesOf(planFor(maps, config, macs)))
+  const [empty, emptyPlan] = timed(() => changesOf(plan(config)))
   if (empty.length > 0) throw new Error(`a second plan is not empty: ${JSON.stringify(empty[0])}`)
-  const [plan, planOneReal] = timed(() => planFor(maps, edited, macs))
-  if (changesOf(plan).length !== 2) throw new Error(`not one real changed: ${JSON.stringify(changesOf(plan))}`)
-  const [, applyOneReal] = timed(() => applyReconciliation(maps, plan))
+  const [change, planOneReal] = timed(() => plan(edited))
+  if (changesOf(change).length !== 2) throw new Error(`not one real changed: ${JSON.stringify(changesOf(change))}`)
+  const [, applyOneReal] = timed(() => applyReconciliation(maps, change))
   return { parse, validate: whole - parse, planFromNothing, applyFromNothing, emptyPlan, planOneReal, applyOneReal }
 }
 

@@ -7,7 +7,7 @@ import { reconcile } from '../src/control/reconcile.js'
 import type { Link } from '../src/control/target.js'
 import { buildTarget } from '../src/control/target.js'
 import type { LbMaps } from '../src/dataplane/lb-maps.js'
-import { readLiveState, ringIntact } from '../src/dataplane/live-state.js'
+import { readLiveState } from '../src/dataplane/live-state.js'
 
 export const VIP4 = '203.0.113.10'
 export const VIP6 = '2001:db8:ffff::10'
@@ -57,12 +57,17 @@ export function configOf(text: string): Config {
   throw new Error(`the benchmark's own file is refused: ${JSON.stringify(problems[0])}`)
 }
 
-/** What has to be done that the maps say what a configuration says; the reals' MACs are made up. */
-export function planFor(maps: LbMaps, config: Config, links: readonly Link[], wayOut: Link): Reconciliation {
+/** What has to be done that the maps say what a configuration says; all reals are on one link. */
+export function planFor(
+  maps: LbMaps,
+  config: Config,
+  links: readonly Link[],
+  wayOut: Link,
+  macOf: (address: string) => string | undefined,
+): Reconciliation {
   const live = readLiveState(maps)
   const { hz } = live.settings
-  const target = buildTarget({ config, hz, links, linkOf: () => wayOut, macOf: realMac })
-  return reconcile(live, target, (service) => ringIntact(maps, service))
+  return reconcile(live, buildTarget({ config, hz, links, linkOf: () => wayOut, macOf }))
 }
 
 /** Where packets come in and where the reals are; the same interface: XDP_TX. */
@@ -76,5 +81,5 @@ export function fillTables(maps: LbMaps, { ingress, egress }: Ways): void {
   const links: Link[] = [{ name: 'in', ifindex: ingress, mac: DIRECTOR_MAC, mode: 'native' }]
   if (egress !== ingress) links.push({ name: 'out', ifindex: egress, mac: WAY_OUT_MAC, mode: 'native' })
   const wayOut = links.at(-1)
-  if (wayOut !== undefined) applyReconciliation(maps, planFor(maps, benchConfig(), links, wayOut))
+  if (wayOut !== undefined) applyReconciliation(maps, planFor(maps, benchConfig(), links, wayOut, realMac))
 }

@@ -5,7 +5,7 @@ import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins, linkPinName } from '../dataplane/instance.js'
-import { readAttached, readLiveState, ringWasIntact } from '../dataplane/live-state.js'
+import { readAttached, readLiveState } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
 import type { Link as BpfLink } from '../loader/link.js'
 import { DestFlag, Limit } from '../maps/generated.js'
@@ -224,7 +224,7 @@ export class Director {
       linkOf: (address) => linkByReal.get(address) as Link,
       macOf: (address) => resolved.get(address) ?? known.get(`${linkByReal.get(address)?.ifindex} ${address}`),
     })
-    return reconcile(live, target, ringWasIntact)
+    return reconcile(live, target)
   }
 
   /** What follows the commit: presence of the VIPs on the links, interfaces that are no longer wanted. */

@@ -4,7 +4,7 @@
  */
 import type { SchedulerConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState, LiveVip } from '../dataplane/live-state.js'
-import { liveScheduler } from '../dataplane/live-state.js'
+import { liveScheduler, ringIntact } from '../dataplane/live-state.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
 import type { RingOrigin } from '../dataplane/ring-store.js'
 import { NO_RING, packRing, ringSeal } from '../dataplane/ring-store.js'
@@ -67,14 +67,12 @@ export interface Reconciliation {
   removeInterfaces: number[]
 }
 
-/** @param ringIntact - whether the ring in the kernel is what was written there, from the destinations as they are */
 export function reconcile(
   live: LiveState,
   target: Target,
-  ringIntact: (service: LiveService) => boolean,
 ): Reconciliation {
   const vips = reconcileVips(live, target)
-  const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])), ringIntact)
+  const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])))
   const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
   const matched = new Set(services.flatMap((step) => step.live ?? []))
   const rings = new Set(services.flatMap(({ value }) => (value.ringSize > 0 ? value.ring : [])))
@@ -166,15 +164,13 @@ class ServiceBuilder {
   readonly newDestIds: number[] = []
   readonly #live: LiveState
   readonly #vipIds: ReadonlyMap<string, number>
-  readonly #ringIntact: (service: LiveService) => boolean
   readonly #serviceIds: IdPool
   readonly #destIds: IdPool
   readonly #rings: IdPool
 
-  constructor(live: LiveState, vipIds: ReadonlyMap<string, number>, ringIntact: (service: LiveService) => boolean) {
+  constructor(live: LiveState, vipIds: ReadonlyMap<string, number>) {
     this.#live = live
     this.#vipIds = vipIds
-    this.#ringIntact = ringIntact
     const destinations = [...live.orphans, ...live.services.flatMap((service) => service.destinations)]
     this.#serviceIds = new IdPool('services', Limit.maxServices, [
       ...live.services.map(({ value }) => value.id),
@@ -199,7 +195,7 @@ class ServiceBuilder {
     const matches = matchDestinations(target, known)
     const destIds = target.destinations.map((each, index) => this.#destination(each, id, matches[index]))
     const base = serviceValue(target, id)
-    const intact = live !== undefined && this.#ringIntact(live)
+    const intact = live !== undefined && ringIntact(live)
     const kept = intact && !moved && sameRing(live, target, matches)
     const ring = kept ? undefined : this.#ring(target, destIds)
     return {

@@ -135,15 +135,9 @@ export function liveScheduler(service: Service): SchedulerConfig {
   }
 }
 
-/** As {@link ringIntact}, when the state was read. */
-export function ringWasIntact(service: LiveService): boolean {
+/** Whether the service's ring was there, was the one written for it, and was built from the destinations as they are. */
+export function ringIntact(service: LiveService): boolean {
   return service.ringId !== undefined && sealFits(service, service.ringId)
-}
-
-/** Whether the service's ring is there, is the one written for it, and was built from the destinations as they are. */
-export function ringIntact(maps: LbMaps, service: LiveService): boolean {
-  const ringId = service.value.ringSize === 0 ? NO_RING : maps.rings.getId(service.value.ring)
-  return ringId !== undefined && sealFits(service, ringId)
 }
 
 /** Whether the map of this id is the service's ring as it was written; see {@link ringSeal}. */

@@ -6,7 +6,7 @@ import { reconcile } from '../../src/control/reconcile.js'
 import { Instance } from '../../src/dataplane/instance.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import type { LiveState } from '../../src/dataplane/live-state.js'
-import { readLiveState, ringWasIntact } from '../../src/dataplane/live-state.js'
+import { readLiveState } from '../../src/dataplane/live-state.js'
 import { readRing, ringSlots } from '../../src/dataplane/ring-store.js'
 import type { Config } from '../../src/config/schema.js'
 import { verdictNames } from '../../src/maps/generated.js'
@@ -47,7 +47,7 @@ export class Kernel {
 
   plan(config: Config, options: TargetOptions = {}): Reconciliation {
     const live = this.live()
-    return reconcile(live, targetOf(config, { hz: live.settings.hz, ...options }), ringWasIntact)
+    return reconcile(live, targetOf(config, { hz: live.settings.hz, ...options }))
   }
 
   become(config: Config, options?: TargetOptions): Reconciliation {

@@ -6,7 +6,6 @@ import { buildTarget, timeoutTicks } from '../../../src/control/target.js'
 import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
 import { reconcile, sealed } from '../../../src/control/reconcile.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
-import { ringWasIntact } from '../../../src/dataplane/live-state.js'
 import { NO_RING, ringSlots } from '../../../src/dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../../../src/maps/generated.js'
 import { DestFlag } from '../../../src/maps/generated.js'
@@ -150,7 +149,7 @@ export class PlainMaps {
   }
 
   reconcile(target: Target): Reconciliation {
-    return reconcile(this.live(), target, ringWasIntact)
+    return reconcile(this.live(), target)
   }
 
   /** The steps of apply.ts, of which the first `steps` are done before somebody pulls the plug. */
