@@ -61,14 +61,23 @@ struct {
 		});
 } rings SEC(".maps");
 
-/* rr and wrr: the next slot, by service id. One cell for all CPUs, so that the order
- * is exact. Writer: new flows, atomically. */
+/* What schedulers remember, by service id. One cell for all CPUs, so that orders are exact.
+ * Writer: new flows, atomically. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, LB_MAX_SERVICES);
 	__type(key, __u32);
-	__type(value, __u64);
-} cursors SEC(".maps");
+	__type(value, struct lb_sched_state);
+} sched_state SEC(".maps");
+
+/* Conns by destination id. Writer: whoever makes, moves or ends a conn, atomically; control
+ * zeroes one when it gives out the id. Reader: schedulers, `veer list`. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_MAX_DESTS);
+	__type(key, __u32);
+	__type(value, struct lb_dest_state);
+} dest_state SEC(".maps");
 
 /*
  * Known flows. Writer and reader: the dataplane. MMAPABLE makes the kernel align the values to
@@ -81,6 +90,59 @@ struct {
 	__type(key, __u32);
 	__type(value, struct lb_conn_bucket);
 } conns SEC(".maps");
+
+/*
+ * nat: from a reply to its conn. Writer: new flows and the sweeper, one word at a time.
+ * Reader: tc_reply, and new flows in search of a clash. As many buckets as conns.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct lb_reverse_bucket);
+} reverse SEC(".maps");
+
+/* Datagrams whose first fragment was seen. Writer: first fragments. Reader: the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, LB_MAX_FRAGMENTS);
+	__type(key, struct lb_fragment_key);
+	__type(value, struct lb_fragment);
+} fragments SEC(".maps");
+
+/* Other directors, by MAC. Writer: control. Reader: new flows, when settings.peers is not 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MAX_PEERS);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct lb_peer_key);
+	__type(value, __u32);
+} peers SEC(".maps");
+
+/* Token buckets of the answers that we make. Writer: lib/limit.h alone. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_LIMIT_BUCKETS);
+	__type(key, __u32);
+	__type(value, struct lb_limit_bucket);
+} limits SEC(".maps");
+
+/* One entry. Writer: the sweeper. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_sweeper);
+} sweeper SEC(".maps");
+
+/* One entry. Writer: programs loaded with lb_dry_run, which have a map of their own here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct lb_explanation);
+} explanation SEC(".maps");
 
 /* Attached interfaces by ifindex. Writer: control. Reader: new flows, ARP, ND, echo. */
 struct {

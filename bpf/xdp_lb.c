@@ -28,7 +28,11 @@ const struct {
 	enum lb_forward forward;
 	enum lb_service_flag service_flag;
 	enum lb_dest_flag dest_flag;
+	enum lb_key_kind key_kind;
 	enum lb_conn_state conn_state;
+	enum lb_conn_flag conn_flag;
+	enum lb_fragment_way fragment_way;
+	enum lb_step step;
 	enum lb_xdp_mode xdp_mode;
 	enum lb_verdict verdict;
 } lb_types = {};

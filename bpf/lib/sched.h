@@ -54,9 +54,9 @@ static __always_inline __u32 bucket_of(const struct lb_addr *addr, __u32 port)
 /* rr and wrr: one after the other, over all CPUs. */
 static __always_inline __u32 next_slot(const struct lb_service *service)
 {
-	__u64 *cursor = bpf_map_lookup_elem(&cursors, &service->id);
+	struct lb_sched_state *state = bpf_map_lookup_elem(&sched_state, &service->id);
 
-	return cursor ? __sync_fetch_and_add(cursor, 1) % service->ring_size : 0;
+	return state ? __sync_fetch_and_add(&state->cursor, 1) % service->ring_size : 0;
 }
 
 static __always_inline __u32 pick_slot(const struct lb_service *service,

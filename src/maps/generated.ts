@@ -9,7 +9,7 @@ import { MapType } from './map-type.js'
 
 /** `enum lb_limit`. */
 export const Limit = {
-  abiVersion: 1,
+  abiVersion: 2,
   maxVips: 4096,
   maxServices: 4096,
   maxDests: 65536,
@@ -21,7 +21,11 @@ export const Limit = {
   vipWays: 4,
   connWays: 8,
   connLoad: 5,
+  reverseWays: 8,
   tickJiffies: 16,
+  maxPeers: 64,
+  maxFragments: 32768,
+  limitBuckets: 4096,
   maxVerdicts: 128,
 } as const
 
@@ -30,6 +34,7 @@ export const VipFlag = {
   announce: 1,
   bind: 2,
   bound: 4,
+  dropUnmatched: 8,
 } as const
 
 export type VipFlag = (typeof VipFlag)[keyof typeof VipFlag]
@@ -39,6 +44,7 @@ export const vipFlagNames: Readonly<Record<number, string>> = {
   1: 'announce',
   2: 'bind',
   4: 'bound',
+  8: 'drop_unmatched',
 }
 
 /** `enum lb_echo`. */
@@ -66,6 +72,15 @@ export const Scheduler = {
   wrr: 2,
   sh: 3,
   dh: 4,
+  lc: 5,
+  wlc: 6,
+  sed: 7,
+  nq: 8,
+  fo: 9,
+  ovf: 10,
+  twos: 11,
+  lblc: 12,
+  lblcr: 13,
 } as const
 
 export type Scheduler = (typeof Scheduler)[keyof typeof Scheduler]
@@ -77,11 +92,21 @@ export const schedulerNames: Readonly<Record<number, string>> = {
   2: 'wrr',
   3: 'sh',
   4: 'dh',
+  5: 'lc',
+  6: 'wlc',
+  7: 'sed',
+  8: 'nq',
+  9: 'fo',
+  10: 'ovf',
+  11: 'twos',
+  12: 'lblc',
+  13: 'lblcr',
 }
 
 /** `enum lb_forward`. */
 export const Forward = {
   dr: 0,
+  nat: 1,
 } as const
 
 export type Forward = (typeof Forward)[keyof typeof Forward]
@@ -89,12 +114,19 @@ export type Forward = (typeof Forward)[keyof typeof Forward]
 /** Names of `enum lb_forward` by value, as printed. */
 export const forwardNames: Readonly<Record<number, string>> = {
   0: 'dr',
+  1: 'nat',
 }
 
 /** `enum lb_service_flag`. */
 export const ServiceFlag = {
   sloppy: 1,
   ports: 2,
+  fallback: 4,
+  onePacket: 8,
+  noReuse: 16,
+  noRealDrop: 32,
+  noRealPass: 64,
+  keepQuiescent: 128,
 } as const
 
 export type ServiceFlag = (typeof ServiceFlag)[keyof typeof ServiceFlag]
@@ -103,12 +135,19 @@ export type ServiceFlag = (typeof ServiceFlag)[keyof typeof ServiceFlag]
 export const serviceFlagNames: Readonly<Record<number, string>> = {
   1: 'sloppy',
   2: 'ports',
+  4: 'fallback',
+  8: 'one_packet',
+  16: 'no_reuse',
+  32: 'no_real_drop',
+  64: 'no_real_pass',
+  128: 'keep_quiescent',
 }
 
 /** `enum lb_dest_flag`. */
 export const DestFlag = {
   live: 1,
   neighbour: 2,
+  local: 4,
 } as const
 
 export type DestFlag = (typeof DestFlag)[keyof typeof DestFlag]
@@ -117,6 +156,21 @@ export type DestFlag = (typeof DestFlag)[keyof typeof DestFlag]
 export const destFlagNames: Readonly<Record<number, string>> = {
   1: 'live',
   2: 'neighbour',
+  4: 'local',
+}
+
+/** `enum lb_key_kind`. */
+export const KeyKind = {
+  conn: 0,
+  template: 1,
+} as const
+
+export type KeyKind = (typeof KeyKind)[keyof typeof KeyKind]
+
+/** Names of `enum lb_key_kind` by value, as printed. */
+export const keyKindNames: Readonly<Record<number, string>> = {
+  0: 'conn',
+  1: 'template',
 }
 
 /** `enum lb_conn_state`. */
@@ -133,6 +187,7 @@ export const ConnState = {
   listen: 9,
   synack: 10,
   udp: 11,
+  icmp: 12,
 } as const
 
 export type ConnState = (typeof ConnState)[keyof typeof ConnState]
@@ -151,6 +206,77 @@ export const connStateNames: Readonly<Record<number, string>> = {
   9: 'listen',
   10: 'synack',
   11: 'udp',
+  12: 'icmp',
+}
+
+/** `enum lb_conn_flag`. */
+export const ConnFlag = {
+  live: 1,
+  nooutput: 2,
+  noReuse: 4,
+  assured: 8,
+  oneWay: 16,
+} as const
+
+export type ConnFlag = (typeof ConnFlag)[keyof typeof ConnFlag]
+
+/** Names of `enum lb_conn_flag` by value, as printed. */
+export const connFlagNames: Readonly<Record<number, string>> = {
+  1: 'live',
+  2: 'nooutput',
+  4: 'no_reuse',
+  8: 'assured',
+  16: 'one_way',
+}
+
+/** `enum lb_fragment_way`. */
+export const FragmentWay = {
+  toReal: 0,
+  toClient: 1,
+  pass: 2,
+} as const
+
+export type FragmentWay = (typeof FragmentWay)[keyof typeof FragmentWay]
+
+/** Names of `enum lb_fragment_way` by value, as printed. */
+export const fragmentWayNames: Readonly<Record<number, string>> = {
+  0: 'to_real',
+  1: 'to_client',
+  2: 'pass',
+}
+
+/** `enum lb_step`. */
+export const Step = {
+  vip: 1,
+  conn: 2,
+  expired: 4,
+  reused: 8,
+  realGone: 16,
+  service: 32,
+  template: 64,
+  templateBad: 128,
+  scheduled: 256,
+  clash: 512,
+  dest: 1024,
+  quoted: 2048,
+} as const
+
+export type Step = (typeof Step)[keyof typeof Step]
+
+/** Names of `enum lb_step` by value, as printed. */
+export const stepNames: Readonly<Record<number, string>> = {
+  1: 'vip',
+  2: 'conn',
+  4: 'expired',
+  8: 'reused',
+  16: 'real_gone',
+  32: 'service',
+  64: 'template',
+  128: 'template_bad',
+  256: 'scheduled',
+  512: 'clash',
+  1024: 'dest',
+  2048: 'quoted',
 }
 
 /** `enum lb_xdp_mode`. */
@@ -172,9 +298,19 @@ export const Verdict = {
   forwardKnown: 0,
   forwardNew: 1,
   forwardStateless: 2,
+  forwardIcmpError: 3,
+  forwardFragment: 4,
+  forwardOnePacket: 5,
+  forwardReply: 6,
+  forwardReplyIcmpError: 7,
+  forwardReplyFragment: 8,
   replyArp: 16,
   replyNd: 17,
   replyEcho: 18,
+  replyNoReal: 19,
+  replyTtl: 20,
+  replyReset: 21,
+  replyUnmatched: 22,
   passNotIp: 32,
   passNotVip: 33,
   passOtherHost: 34,
@@ -183,6 +319,11 @@ export const Verdict = {
   passNoConn: 37,
   passIcmp: 38,
   passIncomplete: 39,
+  passFragment: 40,
+  passNoReal: 41,
+  passPeer: 42,
+  passNotReply: 43,
+  passTooBig: 44,
   dropMalformed: 64,
   dropFragment: 65,
   dropTtl: 66,
@@ -192,6 +333,13 @@ export const Verdict = {
   dropNoInterface: 70,
   dropEcho: 71,
   dropNotLinear: 72,
+  dropLoop: 73,
+  dropUnmatched: 74,
+  dropIcmpNoConn: 75,
+  dropIcmpChecksum: 76,
+  dropClash: 77,
+  dropTableFull: 78,
+  dropNoRoute: 79,
 } as const
 
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
@@ -201,9 +349,19 @@ export const verdictNames: Readonly<Record<number, string>> = {
   0: 'forward_known',
   1: 'forward_new',
   2: 'forward_stateless',
+  3: 'forward_icmp_error',
+  4: 'forward_fragment',
+  5: 'forward_one_packet',
+  6: 'forward_reply',
+  7: 'forward_reply_icmp_error',
+  8: 'forward_reply_fragment',
   16: 'reply_arp',
   17: 'reply_nd',
   18: 'reply_echo',
+  19: 'reply_no_real',
+  20: 'reply_ttl',
+  21: 'reply_reset',
+  22: 'reply_unmatched',
   32: 'pass_not_ip',
   33: 'pass_not_vip',
   34: 'pass_other_host',
@@ -212,6 +370,11 @@ export const verdictNames: Readonly<Record<number, string>> = {
   37: 'pass_no_conn',
   38: 'pass_icmp',
   39: 'pass_incomplete',
+  40: 'pass_fragment',
+  41: 'pass_no_real',
+  42: 'pass_peer',
+  43: 'pass_not_reply',
+  44: 'pass_too_big',
   64: 'drop_malformed',
   65: 'drop_fragment',
   66: 'drop_ttl',
@@ -221,6 +384,13 @@ export const verdictNames: Readonly<Record<number, string>> = {
   70: 'drop_no_interface',
   71: 'drop_echo',
   72: 'drop_not_linear',
+  73: 'drop_loop',
+  74: 'drop_unmatched',
+  75: 'drop_icmp_no_conn',
+  76: 'drop_icmp_checksum',
+  77: 'drop_clash',
+  78: 'drop_table_full',
+  79: 'drop_no_route',
 }
 
 /** `struct lb_addr`, 16 bytes. */
@@ -240,6 +410,7 @@ export interface ConnKey {
   client: Addr
   vip: number
   protocol: number
+  kind: number
   clientPort: number
   port: number
 }
@@ -250,7 +421,7 @@ export const connKeyCodec = new Codec<ConnKey>(
     client: [0, addrCodec.layout],
     vip: [16, u16],
     protocol: [18, u8],
-    pad: [19, u8],
+    kind: [19, u8],
     client_port: [20, be16],
     port: [22, be16],
   }),
@@ -262,8 +433,13 @@ export interface Conn {
   dest: number
   generation: number
   expires: number
-  mac: Uint8Array
   state: number
+  flags: number
+  seq: number
+  mac: Uint8Array
+  control: number
+  reverse: number
+  children: number
 }
 
 /** Codec of {@link Conn}. */
@@ -273,9 +449,15 @@ export const connCodec = new Codec<Conn>(
     dest: [24, u32],
     generation: [28, u32],
     expires: [32, u32],
-    mac: [36, bytes(6)],
-    state: [42, u8],
-    pad: [43, bytes(21)],
+    state: [36, u8],
+    flags: [37, u8],
+    seq: [38, u16],
+    mac: [40, bytes(6)],
+    pad: [46, u16],
+    control: [48, u32],
+    reverse: [52, u32],
+    children: [56, u32],
+    pad2: [60, u32],
   }),
 )
 
@@ -291,6 +473,25 @@ export const connBucketCodec = new Codec<ConnBucket>(
     tag: [0, array(u32, 8)],
     pad: [32, array(u32, 8)],
     conn: [64, array(connCodec.layout, 8)],
+  }),
+)
+
+/** `struct lb_dest_state`, 16 bytes. */
+export interface DestState {
+  conns: bigint
+  persistent: number
+  overloaded: number
+  inSet: number
+}
+
+/** Codec of {@link DestState}. */
+export const destStateCodec = new Codec<DestState>(
+  struct('lb_dest_state', 16, {
+    conns: [0, u64],
+    persistent: [8, u32],
+    overloaded: [12, u8],
+    in_set: [13, u8],
+    pad: [14, u16],
   }),
 )
 
@@ -326,6 +527,9 @@ export interface Dest {
   flags: number
   weight: number
   effectiveWeight: number
+  upper: number
+  lower: number
+  forward: number
 }
 
 /** Codec of {@link Dest}. */
@@ -341,7 +545,79 @@ export const destCodec = new Codec<Dest>(
     flags: [42, u16],
     weight: [44, u16],
     effective_weight: [46, u16],
-    pad: [48, bytes(16)],
+    upper: [48, u32],
+    lower: [52, u32],
+    forward: [56, u8],
+    pad: [57, bytes(7)],
+  }),
+)
+
+/** `struct lb_explanation`, 32 bytes. */
+export interface Explanation {
+  steps: number
+  verdict: number
+  vip: number
+  service: number
+  dest: number
+  templateDest: number
+  connExpires: number
+  connState: number
+  connFlags: number
+}
+
+/** Codec of {@link Explanation}. */
+export const explanationCodec = new Codec<Explanation>(
+  struct('lb_explanation', 32, {
+    steps: [0, u32],
+    verdict: [4, u32],
+    vip: [8, u32],
+    service: [12, u32],
+    dest: [16, u32],
+    template_dest: [20, u32],
+    conn_expires: [24, u32],
+    conn_state: [28, u8],
+    conn_flags: [29, u8],
+    pad: [30, bytes(2)],
+  }),
+)
+
+/** `struct lb_fragment_key`, 40 bytes. */
+export interface FragmentKey {
+  src: Addr
+  dst: Addr
+  id: number
+  protocol: number
+}
+
+/** Codec of {@link FragmentKey}. */
+export const fragmentKeyCodec = new Codec<FragmentKey>(
+  struct('lb_fragment_key', 40, {
+    src: [0, addrCodec.layout],
+    dst: [16, addrCodec.layout],
+    id: [32, u32],
+    protocol: [36, u8],
+    pad: [37, bytes(3)],
+  }),
+)
+
+/** `struct lb_fragment`, 16 bytes. */
+export interface Fragment {
+  dest: number
+  generation: number
+  expires: number
+  vip: number
+  way: number
+}
+
+/** Codec of {@link Fragment}. */
+export const fragmentCodec = new Codec<Fragment>(
+  struct('lb_fragment', 16, {
+    dest: [0, u32],
+    generation: [4, u32],
+    expires: [8, u32],
+    vip: [12, u16],
+    way: [14, u8],
+    pad: [15, u8],
   }),
 )
 
@@ -362,6 +638,20 @@ export const interfaceCodec = new Codec<Interface>(
   }),
 )
 
+/** `struct lb_limit_bucket`, 8 bytes. */
+export interface LimitBucket {
+  tick: number
+  tokens: number
+}
+
+/** Codec of {@link LimitBucket}. */
+export const limitBucketCodec = new Codec<LimitBucket>(
+  struct('lb_limit_bucket', 8, {
+    tick: [0, u32],
+    tokens: [4, u32],
+  }),
+)
+
 /** `struct lb_meta`, 80 bytes. */
 export interface Meta {
   abiVersion: number
@@ -379,6 +669,45 @@ export const metaCodec = new Codec<Meta>(
   }),
 )
 
+/** `struct lb_peer_key`, 8 bytes. */
+export interface PeerKey {
+  mac: Uint8Array
+}
+
+/** Codec of {@link PeerKey}. */
+export const peerKeyCodec = new Codec<PeerKey>(
+  struct('lb_peer_key', 8, {
+    mac: [0, bytes(6)],
+    pad: [6, bytes(2)],
+  }),
+)
+
+/** `struct lb_reverse_slot`, 8 bytes. */
+export interface ReverseSlot {
+  tag: number
+  conn: number
+}
+
+/** Codec of {@link ReverseSlot}. */
+export const reverseSlotCodec = new Codec<ReverseSlot>(
+  struct('lb_reverse_slot', 8, {
+    tag: [0, u32],
+    conn: [4, u32],
+  }),
+)
+
+/** `struct lb_reverse_bucket`, 64 bytes. */
+export interface ReverseBucket {
+  slot: ReverseSlot[]
+}
+
+/** Codec of {@link ReverseBucket}. */
+export const reverseBucketCodec = new Codec<ReverseBucket>(
+  struct('lb_reverse_bucket', 64, {
+    slot: [0, array(reverseSlotCodec.layout, 8)],
+  }),
+)
+
 /** `struct lb_ring_chunk`, 256 bytes. */
 export interface RingChunk {
   slot: number[]
@@ -388,6 +717,26 @@ export interface RingChunk {
 export const ringChunkCodec = new Codec<RingChunk>(
   struct('lb_ring_chunk', 256, {
     slot: [0, array(u32, 64)],
+  }),
+)
+
+/** `struct lb_sched_state`, 24 bytes. */
+export interface SchedState {
+  cursor: bigint
+  dest: number
+  generation: number
+  used: number
+  modified: number
+}
+
+/** Codec of {@link SchedState}. */
+export const schedStateCodec = new Codec<SchedState>(
+  struct('lb_sched_state', 24, {
+    cursor: [0, u64],
+    dest: [8, u32],
+    generation: [12, u32],
+    used: [16, u32],
+    modified: [20, u32],
   }),
 )
 
@@ -410,7 +759,7 @@ export const serviceKeyCodec = new Codec<ServiceKey>(
   }),
 )
 
-/** `struct lb_service`, 96 bytes. */
+/** `struct lb_service`, 112 bytes. */
 export interface Service {
   id: number
   ring: number
@@ -418,46 +767,92 @@ export interface Service {
   scheduler: number
   forward: number
   flags: number
+  persistenceTicks: number
+  persistenceScope: number
+  persistencePrefix: number
+  tableSize: number
   ringDigest: bigint
   ringCrc: number
-  tableSize: number
+  persistenceSeconds: number
   name: string
 }
 
 /** Codec of {@link Service}. */
 export const serviceCodec = new Codec<Service>(
-  struct('lb_service', 96, {
+  struct('lb_service', 112, {
     id: [0, u32],
     ring: [4, u32],
     ring_size: [8, u32],
     scheduler: [12, u8],
     forward: [13, u8],
     flags: [14, u16],
-    ring_digest: [16, u64],
-    ring_crc: [24, u32],
+    persistence_ticks: [16, u32],
+    persistence_scope: [20, u32],
+    persistence_prefix: [24, u8],
+    pad: [25, bytes(3)],
     table_size: [28, u32],
-    name: [32, text(64)],
+    ring_digest: [32, u64],
+    ring_crc: [40, u32],
+    persistence_seconds: [44, u32],
+    name: [48, text(64)],
   }),
 )
 
-/** `struct lb_settings`, 72 bytes. */
+/** `struct lb_settings`, 96 bytes. */
 export interface Settings {
   hashSeed: bigint
   timeoutTicks: number[]
   era: number
   connBuckets: number
   hz: number
+  peers: number
+  rearmTicks: number
+  fragmentTicks: number
+  lblcTicks: number
+  answerTokens: number
 }
 
 /** Codec of {@link Settings}. */
 export const settingsCodec = new Codec<Settings>(
-  struct('lb_settings', 72, {
+  struct('lb_settings', 96, {
     hash_seed: [0, u64],
-    timeout_ticks: [8, array(u32, 12)],
-    era: [56, u32],
-    conn_buckets: [60, u32],
-    hz: [64, u32],
-    pad: [68, u32],
+    timeout_ticks: [8, array(u32, 13)],
+    era: [60, u32],
+    conn_buckets: [64, u32],
+    hz: [68, u32],
+    peers: [72, u32],
+    rearm_ticks: [76, u32],
+    fragment_ticks: [80, u32],
+    lblc_ticks: [84, u32],
+    answer_tokens: [88, u32],
+  }),
+)
+
+/** `struct bpf_timer`, 16 bytes. */
+export interface BpfTimer {
+}
+
+/** Codec of {@link BpfTimer}. */
+export const bpfTimerCodec = new Codec<BpfTimer>(
+  struct('bpf_timer', 16, {
+  }),
+)
+
+/** `struct lb_sweeper`, 32 bytes. */
+export interface Sweeper {
+  timer: BpfTimer
+  freed: bigint
+  cursor: number
+  passes: number
+}
+
+/** Codec of {@link Sweeper}. */
+export const sweeperCodec = new Codec<Sweeper>(
+  struct('lb_sweeper', 32, {
+    timer: [0, bpfTimerCodec.layout],
+    freed: [16, u64],
+    cursor: [24, u32],
+    passes: [28, u32],
   }),
 )
 
@@ -519,19 +914,40 @@ export const xdpLb = {
   name: 'xdp_lb',
   maps: {
     conns: plainMap({ name: 'conns', type: MapType.array, flags: 0x400 }, u32Codec, connBucketCodec),
-    cursors: plainMap({ name: 'cursors', type: MapType.array, flags: 0x0 }, u32Codec, u64Codec),
+    destState: plainMap(
+      { name: 'dest_state', type: MapType.array, flags: 0x0 },
+      u32Codec,
+      destStateCodec,
+    ),
     destStats: perCpuMap(
       { name: 'dest_stats', type: MapType.percpuArray, flags: 0x0 },
       u32Codec,
       countersCodec,
     ),
     dests: plainMap({ name: 'dests', type: MapType.array, flags: 0x80 }, u32Codec, destCodec),
+    explanation: plainMap(
+      { name: 'explanation', type: MapType.array, flags: 0x0 },
+      u32Codec,
+      explanationCodec,
+    ),
+    fragments: plainMap(
+      { name: 'fragments', type: MapType.lruHash, flags: 0x0 },
+      fragmentKeyCodec,
+      fragmentCodec,
+    ),
     interfaces: plainMap(
       { name: 'interfaces', type: MapType.hash, flags: 0x80 },
       u32Codec,
       interfaceCodec,
     ),
+    limits: plainMap({ name: 'limits', type: MapType.array, flags: 0x0 }, u32Codec, limitBucketCodec),
     meta: plainMap({ name: 'meta', type: MapType.array, flags: 0x80 }, u32Codec, metaCodec),
+    peers: plainMap({ name: 'peers', type: MapType.hash, flags: 0x80 }, peerKeyCodec, u32Codec),
+    reverse: plainMap(
+      { name: 'reverse', type: MapType.array, flags: 0x400 },
+      u32Codec,
+      reverseBucketCodec,
+    ),
     rings: mapOfMaps(
       { name: 'rings', type: MapType.arrayOfMaps, flags: 0x0 },
       u32Codec,
@@ -541,6 +957,11 @@ export const xdpLb = {
         u32Codec,
         ringChunkCodec,
       ),
+    ),
+    schedState: plainMap(
+      { name: 'sched_state', type: MapType.array, flags: 0x0 },
+      u32Codec,
+      schedStateCodec,
     ),
     services: plainMap(
       { name: 'services', type: MapType.hash, flags: 0x80 },
@@ -553,6 +974,7 @@ export const xdpLb = {
       u32Codec,
       countersCodec,
     ),
+    sweeper: plainMap({ name: 'sweeper', type: MapType.array, flags: 0x0 }, u32Codec, sweeperCodec),
     txPorts: plainMap({ name: 'tx_ports', type: MapType.devmapHash, flags: 0x0 }, u32Codec, u32Codec),
     verdicts: perCpuMap(
       { name: 'verdicts', type: MapType.percpuArray, flags: 0x0 },
