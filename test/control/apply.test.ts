@@ -6,8 +6,7 @@ import type { Config } from '../../src/config/schema.js'
 import { VipTable } from '../../src/dataplane/vip-table.js'
 import { DestFlag } from '../../src/maps/generated.js'
 import { macBytes } from '../../src/net/mac.js'
-import { request, type Family } from '../packet/world.js'
-import type { Protocol } from '../support/oracle.js'
+import { request, type Family, type Transport } from '../packet/world.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
 import type { ServiceFields } from '../unit/control/support.js'
 import { configOf, LO, macOf, PlainMaps } from '../unit/control/support.js'
@@ -182,7 +181,7 @@ describe('an edit behind our back', () => {
 })
 
 describe('flows', () => {
-  const packet = (protocol: Protocol, sport: number, flags?: TcpFlagName[], family: Family = 4) =>
+  const packet = (protocol: Transport, sport: number, flags?: TcpFlagName[], family: Family = 4) =>
     request(family, protocol, { sport, ...(flags === undefined ? {} : { flags }) })
 
   it('go to the reals of the configuration', async () => {

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ConnState } from '../../src/maps/generated.js'
-import type { ConnStateName, Destination, Protocol } from '../support/oracle.js'
+import type { ConnStateName, Destination } from '../support/oracle.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
 import { Director } from './director.js'
-import { connOf, destId, destOf, FAMILIES, KINDS, knowConn, request, serviceOf, world, type Family } from './world.js'
+import { connOf, destId, destOf, FAMILIES, KINDS, knowConn, request, serviceOf, world, type Family, type Transport } from './world.js'
 
 type Event = 'syn' | 'fin' | 'ack' | 'rst' | 'none'
 
@@ -159,7 +159,7 @@ const GONE: [string, (dest: Destination) => void][] = [
 ]
 
 /** A director with a conn of a destination that was taken away since, and another destination in the ring. */
-function orphaned(family: Family, protocol: Protocol, remove: (dest: Destination) => void): Promise<Director> {
+function orphaned(family: Family, protocol: Transport, remove: (dest: Destination) => void): Promise<Director> {
   return Director.serving(
     world((table) => {
       knowConn(table, family, protocol, 2)

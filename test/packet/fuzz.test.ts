@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { Verdict } from '../../src/maps/generated.js'
-import { serviceKey, type Service, type Table, type VerdictName } from '../support/oracle.js'
+import { plainService, serviceKey, type Service, type Table, type VerdictName } from '../support/oracle.js'
 import { Director } from './director.js'
 import { anyFrame, EMPTY_PORT } from './frames.js'
 import {
@@ -43,7 +43,7 @@ function troubledWorld(): Table {
       knowConn(table, family, 'udp', 0, family === 4 ? { expires: 1n } : {})
       for (const protocol of ['tcp', 'udp'] as const) {
         const id = 50 + family + (protocol === 'tcp' ? 0 : 1)
-        const empty: Service = { id, scheduler: 'wrr', sloppy: true, ports: false, ring: [] }
+        const empty = plainService({ id, scheduler: 'wrr', sloppy: true, ring: [] })
         table.services.set(serviceKey(VIP_ID[family], protocol, EMPTY_PORT), empty)
       }
     }

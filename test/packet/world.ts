@@ -14,13 +14,15 @@ import {
 } from '../support/packet/build.js'
 import type { Ipv4Fields, Ipv6Fields } from '../support/packet/ip.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
-import { connKey, serviceKey } from '../support/oracle.js'
-import type { Conn, ConnStateName, Destination, Protocol, Service, Table } from '../support/oracle.js'
+import { connKey, plainService, serviceKey } from '../support/oracle.js'
+import type { Conn, ConnStateName, Destination, Service, Table } from '../support/oracle.js'
 
 export type Family = 4 | 6
 
 export const FAMILIES: readonly Family[] = [4, 6]
-export const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp']
+/** What has ports. */
+export type Transport = 'tcp' | 'udp'
+export const PROTOCOLS: readonly Transport[] = ['tcp', 'udp']
 
 /** {IPv4, IPv6} x {TCP, UDP}, for `describe.each`. */
 export const KINDS = FAMILIES.flatMap((family) =>
@@ -66,15 +68,16 @@ const TIMEOUTS: Record<ConnStateName, bigint> = {
   listen: 720n * SECOND,
   synack: 820n * SECOND,
   udp: 300n * SECOND,
+  icmp: 130n * SECOND,
 }
 
 /** The ids that the contract lets user space choose; here they say what they belong to. */
-export const serviceId = (family: Family, protocol: Protocol): number =>
+export const serviceId = (family: Family, protocol: Transport): number =>
   (family === 4 ? 10 : 20) + (protocol === 'tcp' ? 0 : 1)
-export const destId = (family: Family, protocol: Protocol, real: number): number =>
+export const destId = (family: Family, protocol: Transport, real: number): number =>
   100 * serviceId(family, protocol) + real
 
-function destination(family: Family, protocol: Protocol, real: number): Destination {
+function destination(family: Family, protocol: Transport, real: number): Destination {
   return {
     address: family === 4 ? `10.0.0.${11 + real}` : `2001:db8:10::${11 + real}`,
     port: PORT,
@@ -83,21 +86,22 @@ function destination(family: Family, protocol: Protocol, real: number): Destinat
     ifindex: INGRESS,
     service: serviceId(family, protocol),
     generation: 7,
+    forward: 'dr',
     live: true,
     neighbour: true,
+    local: false,
+    weight: 1,
+    effectiveWeight: 1,
+    upper: 0,
+    lower: 0,
   }
 }
 
-function addService(table: Table, family: Family, protocol: Protocol): void {
+function addService(table: Table, family: Family, protocol: Transport): void {
   const ids = REAL_MACS.map((_, real) => destId(family, protocol, real))
   ids.forEach((id, real) => table.dests.set(id, destination(family, protocol, real)))
-  table.services.set(serviceKey(VIP_ID[family], protocol, PORT), {
-    id: serviceId(family, protocol),
-    scheduler: 'rr',
-    sloppy: false,
-    ports: false,
-    ring: ids,
-  })
+  const service = plainService({ id: serviceId(family, protocol), ring: ids })
+  table.services.set(serviceKey(VIP_ID[family], protocol, PORT), service)
 }
 
 /**
@@ -110,14 +114,21 @@ export function world(change: (table: Table) => void = () => undefined): Table {
     services: new Map(),
     dests: new Map(),
     conns: new Map(),
+    overloaded: new Set(),
     cursors: new Map(),
+    fragments: new Map(),
     interfaces: new Map([
       [INGRESS, OUR_MAC],
       [OTHER_INTERFACE, OUR_OTHER_MAC],
     ]),
     txPorts: new Set([OTHER_INTERFACE]),
+    peers: new Set(),
     now: process.hrtime.bigint(),
     timeoutsNs: TIMEOUTS,
+    rearmNs: 60n * SECOND,
+    fragmentNs: 30n * SECOND,
+    lblcNs: 24n * HOUR,
+    answerTokens: 0,
     serviceCounters: new Map(),
     destCounters: new Map(),
   }
@@ -131,28 +142,28 @@ export function world(change: (table: Table) => void = () => undefined): Table {
 }
 
 /** The service of a world. */
-export function serviceOf(table: Table, family: Family, protocol: Protocol): Service {
+export function serviceOf(table: Table, family: Family, protocol: Transport): Service {
   const service = table.services.get(serviceKey(VIP_ID[family], protocol, PORT))
   if (service === undefined) throw new Error('the world has no such service')
   return service
 }
 
 /** One destination of a world's service. */
-export function destOf(table: Table, family: Family, protocol: Protocol, real: number): Destination {
+export function destOf(table: Table, family: Family, protocol: Transport, real: number): Destination {
   const dest = table.dests.get(destId(family, protocol, real))
   if (dest === undefined) throw new Error('the world has no such destination')
   return dest
 }
 
 /** The key of the conn that {@link request} belongs to. */
-export const connOf = (family: Family, protocol: Protocol, clientPort: number = CLIENT_PORT): string =>
+export const connOf = (family: Family, protocol: Transport, clientPort: number = CLIENT_PORT): string =>
   connKey({ client: CLIENT[family], clientPort, vip: VIP_ID[family], port: PORT, protocol })
 
 /** Puts a conn of the client with one real into a world; by default alive for an hour. */
 export function knowConn(
   table: Table,
   family: Family,
-  protocol: Protocol,
+  protocol: Transport,
   real: number,
   conn: Partial<Conn> = {},
 ): void {
@@ -161,6 +172,12 @@ export function knowConn(
     dest: destId(family, protocol, real),
     generation: destOf(table, family, protocol, real).generation,
     state: protocol === 'udp' ? 'udp' : 'established',
+    live: true,
+    nooutput: true,
+    noReuse: false,
+    assured: protocol === 'udp',
+    oneWay: true,
+    control: undefined,
     ...conn,
   })
 }
@@ -191,7 +208,7 @@ export interface L4Fields {
 }
 
 /** A TCP (by default SYN) or UDP header from the client to the service. */
-export function l4(protocol: Protocol, fields: L4Fields = {}): Layer {
+export function l4(protocol: Transport, fields: L4Fields = {}): Layer {
   const ports = { sport: fields.sport ?? CLIENT_PORT, dport: fields.dport ?? PORT }
   return protocol === 'udp'
     ? udp(ports)
@@ -207,13 +224,13 @@ export interface RequestFields extends IpFields, L4Fields {
 }
 
 /** A packet from the client, by way of the router, to the VIP's service. */
-export function request(family: Family, protocol: Protocol, fields: RequestFields = {}): Packet {
+export function request(family: Family, protocol: Transport, fields: RequestFields = {}): Packet {
   const link = eth({ src: fields.srcMac ?? ROUTER_MAC, dst: fields.dstMac ?? OUR_MAC })
   return packet(link, fields.tags ?? [], ip(family, fields), l4(protocol, fields), payload(fields.body ?? 'hello'))
 }
 
 /** The same packet as it reaches a real: its MAC, the TTL one less, nothing else. */
-export function delivered(family: Family, protocol: Protocol, real: number, fields: RequestFields = {}): Packet {
+export function delivered(family: Family, protocol: Transport, real: number, fields: RequestFields = {}): Packet {
   const mac = REAL_MACS[real] ?? STRANGER_MAC
   return request(family, protocol, { ...fields, ttl: (fields.ttl ?? 64) - 1, srcMac: OUR_MAC, dstMac: mac })
 }

@@ -2,7 +2,7 @@
 import { hashBytes } from '../../src/dataplane/hash.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import type { Conn } from '../../src/maps/generated.js'
-import { connKeyCodec } from '../../src/maps/generated.js'
+import { connKeyCodec, Limit } from '../../src/maps/generated.js'
 
 const TAG_FIRST = 2
 
@@ -15,8 +15,8 @@ function placesOf(conn: Conn, seed: bigint, buckets: number): { tag: number; ind
   return { tag, indices: halves.map((half) => Number((BigInt(half) * BigInt(buckets)) >> 32n)) }
 }
 
-/** Writes a conn to the first free way of its buckets. Throws when there is none. */
-export function writeConn(maps: LbMaps, conn: Conn): void {
+/** Writes a conn to the first free way of its buckets, and returns its place. Throws when there is none. */
+export function writeConn(maps: LbMaps, conn: Conn): number {
   const settings = maps.settings.get(0)
   if (settings === undefined) throw new Error('settings has no entry')
   const { tag, indices } = placesOf(conn, settings.hashSeed, settings.connBuckets)
@@ -27,19 +27,37 @@ export function writeConn(maps: LbMaps, conn: Conn): void {
     bucket.tag[way] = tag
     bucket.conn[way] = conn
     maps.conns.set(index, bucket)
-    return
+    return index * Limit.connWays + way
   }
   throw new Error(`no room in the buckets ${indices.join(' and ')}`)
 }
 
-/** Every conn in the table, dead ones too. */
-export function readConns(maps: LbMaps): Conn[] {
-  return [...maps.conns.values()].flatMap(({ tag, conn }) => conn.filter((_, way) => (tag[way] ?? 0) >= TAG_FIRST))
+/** A conn and where it lies: bucket * ways + way. */
+export interface PlacedConn {
+  place: number
+  conn: Conn
 }
 
-/** Empties the table. */
-export function clearConns(maps: LbMaps): void {
-  const count = maps.conns.info.maxEntries
+/** Every conn and template in the table, dead ones too. */
+export function placedConns(maps: LbMaps): PlacedConn[] {
+  return [...maps.conns.entries()].flatMap(([index, { tag, conn }]) =>
+    conn.flatMap((one, way) =>
+      (tag[way] ?? 0) >= TAG_FIRST ? [{ place: index * Limit.connWays + way, conn: one }] : [],
+    ),
+  )
+}
+
+/** Every conn and template in the table, dead ones too. */
+export const readConns = (maps: LbMaps): Conn[] => placedConns(maps).map(({ conn }) => conn)
+
+function zeroAll(map: LbMaps['conns'] | LbMaps['reverse']): void {
+  const count = map.info.maxEntries
   const keys = Buffer.from(Uint32Array.from({ length: count }, (_, index) => index).buffer)
-  maps.conns.raw.setPacked({ keys, values: Buffer.alloc(count * maps.conns.raw.valueBytes), count })
+  map.raw.setPacked({ keys, values: Buffer.alloc(count * map.raw.valueBytes), count })
+}
+
+/** Empties the table, and the index of replies. */
+export function clearConns(maps: LbMaps): void {
+  zeroAll(maps.conns)
+  zeroAll(maps.reverse)
 }

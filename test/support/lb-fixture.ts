@@ -1,167 +1,63 @@
 /**
- * The real program under BPF_PROG_TEST_RUN, with maps that say what a {@link Table} says. Nothing is attached and no
+ * The real programs under BPF_PROG_TEST_RUN, with maps that say what a {@link Table} says. Nothing is attached and no
  * packet leaves; the frame comes in by the loopback interface, and a redirect is only a verdict.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { measureHz, readTick } from '../../src/dataplane/clock.js'
-import { VipTable } from '../../src/dataplane/vip-table.js'
-import { addressFromWords, addressToWords } from '../../src/net/address.js'
-import { macBytes } from '../../src/net/mac.js'
+import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import { Collection } from '../../src/loader/collection.js'
 import { CollectionSpec } from '../../src/loader/collection-spec.js'
 import * as abi from '../../src/maps/generated.js'
-import { clearConns, readConns, writeConn } from './conn-writer.js'
-import { IpProtocol } from './packet/layer.js'
-import { connKey } from './oracle.js'
-import type { Conn, ConnStateName, Counters, Protocol, Service, Table, VerdictName, XdpAction } from './oracle.js'
+import { TestClock } from './lb/clock.js'
+import { nameOf } from './lb/names.js'
+import { readCounters, readDestState, readFlows, readFragments } from './lb/read.js'
+import { writeConfiguration, writeFlows } from './lb/write.js'
+import { isTemplate } from './oracle.js'
+import type { Conn, Counters, DestState, FragmentTrack, Table, VerdictName, XdpAction } from './oracle.js'
 
-const OBJECT = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
+export { ERA } from './lb/write.js'
+
+const objectFile = (name: string): string =>
+  fileURLToPath(new URL(`../../build/bpf/${name}.o`, import.meta.url))
+
 /** Most of a load is the kernel clearing memory, and each test loads anew. */
-const SIZES = { conns: 820, dests: 8192, dest_stats: 8192, svc_stats: 256, cursors: 256, rings: 256 }
-/** Any device will do behind an entry of tx_ports: a test run sends nothing. */
-const LOOPBACK = 1
+const SIZES = {
+  ...{ conns: 820, reverse: 820, dests: 8192, dest_state: 8192, dest_stats: 8192 },
+  ...{ svc_stats: 256, sched_state: 256, rings: 256, fragments: 4096 },
+}
 const ACTIONS: readonly XdpAction[] = ['aborted', 'drop', 'pass', 'tx', 'redirect']
-const PROTOCOL_NUMBER = { tcp: IpProtocol.tcp, udp: IpProtocol.udp } as const
 
-/** The configuration in force is in this era; the other one holds nothing. */
-export const ERA = 1
+/** What a program at TC answers (TC_ACT_*), as far as ours do. */
+export type TcAction = 'ok' | 'shot' | 'redirect'
+const TC_ACTIONS = new Map<number, TcAction>([
+  [0, 'ok'],
+  [2, 'shot'],
+  [7, 'redirect'],
+])
 
-type Maps = Collection<typeof abi.xdpLb>['maps']
-
-export interface RunResult {
+export interface RunResult<Action = XdpAction> {
   verdict: VerdictName
-  action: XdpAction
+  action: Action
   frame: Uint8Array
 }
 
-const nameOf = <T extends Record<string, number>>(values: T, value: number): keyof T => {
-  const found = Object.entries(values).find(([, number]) => number === value)
-  if (found === undefined) throw new Error(`no enumerator is ${value}`)
-  return found[0]
+/** bpf/tc_reply.c, whose maps are those of xdp_lb. */
+const tcReply = {
+  name: 'tc_reply',
+  maps: {},
+  programs: {
+    tcReplyIngress: { name: 'tc_reply_ingress', section: 'tc' },
+    tcReplyEgress: { name: 'tc_reply_egress', section: 'tc' },
+  },
 }
 
-const flags = (bits: Record<string, number>, set: Record<string, boolean>): number =>
-  Object.entries(set).reduce((all, [name, isSet]) => (isSet ? all | (bits[name] ?? 0) : all), 0)
-
-function writeVips(maps: Maps, table: Table): void {
-  for (const [address, vip] of table.vips) {
-    const addr = addressToWords(address)
-    new VipTable(maps.vipBuckets).add({ address, id: vip.id })
-    maps.vips.set(vip.id, {
-      addr,
-      flags: flags(abi.VipFlag, { announce: vip.announce }),
-      echo: abi.Echo[vip.echo],
-      up: vip.up ? 1 : 0,
-    })
+function specOf(object: string): CollectionSpec {
+  const spec = CollectionSpec.parse(readFileSync(objectFile(object)), object)
+  for (const [map, entries] of Object.entries(SIZES)) {
+    if (spec.maps.has(map)) spec.map(map).maxEntries = entries
   }
-}
-
-function makeRing(maps: Maps, ring: number[]): ReturnType<Maps['rings']['createInner']> {
-  const chunks = Math.max(Math.ceil(ring.length / abi.Limit.ringChunk), 1)
-  const inner = maps.rings.createInner({ name: 'ring', maxEntries: chunks })
-  for (let chunk = 0; chunk < chunks; chunk += 1) {
-    const start = chunk * abi.Limit.ringChunk
-    const slot = Array.from({ length: abi.Limit.ringChunk }, (_, offset) => ring[start + offset] ?? 0)
-    inner.set(chunk, { slot })
-  }
-  return inner
-}
-
-/** All rings at once: each update by itself would wait for an RCU grace period. */
-function writeRings(maps: Maps, table: Table): void {
-  const rings = [...table.services.values()].map(({ id, ring }) => [id, makeRing(maps, ring)] as const)
-  maps.rings.setMany(rings)
-  for (const [, ring] of rings) ring.close()
-}
-
-const serviceValue = (service: Service): abi.Service => ({
-  id: service.id,
-  ring: service.id,
-  ringSize: service.ring.length,
-  scheduler: abi.Scheduler[service.scheduler],
-  forward: abi.Forward.dr,
-  flags: flags(abi.ServiceFlag, { sloppy: service.sloppy, ports: service.ports }),
-  ringDigest: 0n,
-  ringCrc: 0,
-  tableSize: 0,
-  name: 'test',
-})
-
-function writeServices(maps: Maps, table: Table): void {
-  for (const [key, service] of table.services) {
-    const [vip = '', protocol = '', port = ''] = key.split(' ')
-    const number = PROTOCOL_NUMBER[protocol as Protocol]
-    maps.services.set({ vip: Number(vip), port: Number(port), protocol: number, era: ERA }, serviceValue(service))
-  }
-}
-
-function writeDests(maps: Maps, table: Table): void {
-  for (const [id, dest] of table.dests) {
-    maps.dests.set(id, {
-      addr: addressToWords(dest.address),
-      mac: macBytes(dest.mac),
-      srcMac: macBytes(dest.srcMac),
-      ifindex: dest.ifindex,
-      service: dest.service,
-      generation: dest.generation,
-      port: dest.port,
-      flags: flags(abi.DestFlag, { live: dest.live, neighbour: dest.neighbour }),
-      weight: 1,
-      effectiveWeight: 1,
-    })
-  }
-}
-
-function encodeConnKey(key: string): abi.ConnKey {
-  const [protocol, client = '', clientPort, vip, port] = key.split(' ')
-  return {
-    client: addressToWords(client),
-    vip: Number(vip),
-    protocol: PROTOCOL_NUMBER[protocol as Protocol],
-    clientPort: Number(clientPort),
-    port: Number(port),
-  }
-}
-
-const decodeConnKey = (key: abi.ConnKey): string =>
-  connKey({ ...key, client: addressFromWords(key.client), protocol: key.protocol === IpProtocol.tcp ? 'tcp' : 'udp' })
-
-const readCounters = (counters: abi.Counters | undefined): Counters => ({
-  conns: Number(counters?.conns),
-  inPkts: Number(counters?.inPkts),
-  inBytes: Number(counters?.inBytes),
-})
-
-const NS_PER_SECOND = 1_000_000_000n
-/** Dead for longer than any grace. */
-const LONG_DEAD = -1_000_000
-
-/** Translates between the oracle's clock (process.hrtime, ns) and that of the dataplane (ticks). */
-class Clock {
-  readonly #nsPerTick: bigint
-  readonly hz: number
-  /** One moment by both; the same tick is the same time whenever it is read. */
-  readonly #tick: number
-  readonly #ns = process.hrtime.bigint()
-
-  constructor(hz: number, tick: number) {
-    this.hz = hz
-    this.#nsPerTick = (NS_PER_SECOND * BigInt(abi.Limit.tickJiffies)) / BigInt(hz)
-    this.#tick = tick
-  }
-
-  ticks(ns: bigint): number {
-    return Number(ns / this.#nsPerTick)
-  }
-
-  tickAt(ns: bigint): number {
-    return this.#tick + Math.max(LONG_DEAD, this.ticks(ns - this.#ns))
-  }
-
-  nsAt(tick: number): bigint {
-    return this.#ns + BigInt((tick - this.#tick) | 0) * this.#nsPerTick
-  }
+  return spec
 }
 
 /** The same in all fixtures of a process; measuring takes a while. */
@@ -169,10 +65,11 @@ let hz: number | undefined
 
 export class LbFixture implements Disposable {
   readonly collection: Collection<typeof abi.xdpLb>
-  readonly #clock: Clock
+  readonly #clock: TestClock
+  #reply: Collection<typeof tcReply> | undefined
   #verdicts: Map<number, bigint>
 
-  private constructor(collection: Collection<typeof abi.xdpLb>, clock: Clock) {
+  private constructor(collection: Collection<typeof abi.xdpLb>, clock: TestClock) {
     this.collection = collection
     this.#clock = clock
     this.#verdicts = new Map(this.maps.verdicts.sums())
@@ -180,62 +77,31 @@ export class LbFixture implements Disposable {
 
   /** Loads the object anew and writes `table` to its maps. */
   static async open(table: Table): Promise<LbFixture> {
-    const spec = CollectionSpec.parse(readFileSync(OBJECT), 'xdp_lb')
-    for (const [map, entries] of Object.entries(SIZES)) spec.map(map).maxEntries = entries
-    const collection = await Collection.load(spec, abi.xdpLb)
+    const collection = await Collection.load(specOf('xdp_lb'), abi.xdpLb)
     hz ??= await measureHz(collection.programs.lbClock)
-    const fixture = new LbFixture(collection, new Clock(hz, readTick(collection.programs.lbClock)))
-    fixture.#write(table)
+    const fixture = new LbFixture(collection, new TestClock(hz, readTick(collection.programs.lbClock)))
+    writeConfiguration(fixture.maps, table, fixture.#clock)
+    fixture.writeFlows(table)
     return fixture
   }
 
-  get maps(): Maps {
+  /** Loads bpf/tc_reply.c over the same maps, for {@link reply}. */
+  async openReply(): Promise<void> {
+    if (this.#reply !== undefined || !existsSync(objectFile('tc_reply'))) return
+    this.#reply = await Collection.load(specOf('tc_reply'), tcReply, { mapReplacements: this.maps })
+  }
+
+  get maps(): LbMaps {
     return this.collection.maps
   }
 
-  #write(table: Table): void {
-    const { maps } = this
-    const states = Object.keys(abi.ConnState) as ConnStateName[]
-    maps.settings.set(0, {
-      hashSeed: 0x0123_4567_89ab_cdefn,
-      timeoutTicks: states.map((name) => this.#clock.ticks(table.timeoutsNs[name])),
-      era: ERA,
-      connBuckets: maps.conns.info.maxEntries,
-      hz: this.#clock.hz,
-    })
-    for (const [ifindex, mac] of table.interfaces) {
-      maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
-    }
-    for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
-    writeVips(maps, table)
-    writeDests(maps, table)
-    writeRings(maps, table)
-    writeServices(maps, table)
-    this.writeFlows(table)
-  }
-
-  /** Makes conns and cursors those of `table` and all counters of its services and destinations zero. */
+  /** Makes conns, cursors and fragments those of `table` and all counters of its services and destinations zero. */
   writeFlows(table: Table): void {
-    const { maps } = this
-    clearConns(maps)
-    for (const [key, { expires, ...conn }] of table.conns) {
-      writeConn(maps, {
-        ...conn,
-        key: encodeConnKey(key),
-        state: abi.ConnState[conn.state],
-        expires: this.#clock.tickAt(expires) >>> 0,
-        mac: new Uint8Array(6),
-      })
-    }
-    const services = [...table.services.values()].map((service) => service.id)
-    for (const id of services) maps.cursors.set(id, table.cursors.get(id) ?? 0n)
-    maps.svcStats.zeroMany(services)
-    maps.destStats.zeroMany(table.dests.keys())
+    writeFlows(this.maps, table, this.#clock)
   }
 
-  /** One frame through the program. Throws unless exactly one verdict was counted, once. */
-  run(frame: Uint8Array): RunResult {
-    const { retval, data } = this.collection.programs.xdpLb.run({ data: frame })
+  /** The verdict that was counted since the last time. Throws unless it is exactly one, once. */
+  #countedVerdict(): VerdictName {
     const after = new Map(this.maps.verdicts.sums())
     const counted = [...after].filter(([index, count]) => count !== this.#verdicts.get(index))
     const [index, count] = counted[0] ?? [-1, 0n]
@@ -245,16 +111,43 @@ export class LbFixture implements Disposable {
       )
     }
     this.#verdicts = after
-    return { verdict: nameOf(abi.Verdict, index), action: ACTIONS[retval] ?? 'aborted', frame: Uint8Array.from(data) }
+    return nameOf(abi.Verdict, index)
   }
 
-  /** All conns by the oracle's key. */
+  /** One frame from a client's side through xdp_lb. Throws unless exactly one verdict was counted, once. */
+  run(frame: Uint8Array): RunResult {
+    const { retval, data } = this.collection.programs.xdpLb.run({ data: frame })
+    const verdict = this.#countedVerdict()
+    return { verdict, action: ACTIONS[retval] ?? 'aborted', frame: Uint8Array.from(data) }
+  }
+
+  /** One frame from a real's side through tc_reply, as {@link run}; {@link openReply} comes first. */
+  reply(frame: Uint8Array, direction: 'ingress' | 'egress' = 'ingress'): RunResult<TcAction> {
+    if (this.#reply === undefined) throw new Error('tc_reply is not loaded')
+    const { tcReplyIngress, tcReplyEgress } = this.#reply.programs
+    const { retval, data } = (direction === 'ingress' ? tcReplyIngress : tcReplyEgress).run({ data: frame })
+    const verdict = this.#countedVerdict()
+    const action = TC_ACTIONS.get(retval)
+    if (action === undefined) throw new Error(`tc_reply answered ${retval}`)
+    return { verdict, action, frame: Uint8Array.from(data) }
+  }
+
+  /** All conns by the oracle's key, templates left out. */
   conns(): Map<string, Conn> {
-    const entries = readConns(this.maps).map(({ key, dest, generation, state, expires }) => {
-      const conn = { dest, generation, state: nameOf(abi.ConnState, state), expires: this.#clock.nsAt(expires) }
-      return [decodeConnKey(key), conn] as const
-    })
-    return new Map<string, Conn>(entries)
+    return new Map([...this.flows()].filter(([key]) => !isTemplate(key)))
+  }
+
+  /** All conns and templates by the oracle's key. */
+  flows(): Map<string, Conn> {
+    return readFlows(this.maps, this.#clock)
+  }
+
+  fragments(): Map<string, FragmentTrack> {
+    return readFragments(this.maps, this.#clock)
+  }
+
+  destState(dest: number): DestState {
+    return readDestState(this.maps.destState.get(dest))
   }
 
   /** The dataplane's clock now. */
@@ -263,7 +156,7 @@ export class LbFixture implements Disposable {
   }
 
   cursor(service: number): bigint | undefined {
-    return this.maps.cursors.get(service)
+    return this.maps.schedState.get(service)?.cursor
   }
 
   serviceCounters(service: number): Counters {
@@ -275,6 +168,7 @@ export class LbFixture implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#reply?.close()
     this.collection.close()
   }
 }

@@ -19,6 +19,7 @@ import {
 import { parseEthernet, parseIpv4, parseIpv6, parsePorts, type Ports } from './oracle/parse.js'
 import {
   connKey,
+  NO_COUNTS,
   serviceKey,
   type Conn,
   type ConnStateName,
@@ -69,8 +70,9 @@ function forwardedFrame(flow: Flow, dest: Destination): Uint8Array {
 }
 
 function count(counters: Map<number, Counters>, id: number, flow: Flow, conns: number): void {
-  const before = counters.get(id) ?? { conns: 0, inPkts: 0, inBytes: 0 }
+  const before = counters.get(id) ?? NO_COUNTS
   counters.set(id, {
+    ...before,
     conns: before.conns + conns,
     inPkts: before.inPkts + 1,
     inBytes: before.inBytes + flow.ipLength,
@@ -96,9 +98,10 @@ const isTtlUsedUp = (flow: Flow): boolean => (flow.frame[flow.l3 + TTL_OFFSET[fl
 const stateAfter = (flow: Flow, before: ConnStateName): ConnStateName =>
   flow.protocol === 'udp' ? 'udp' : nextTcpState(before, flow.flags)
 
-function remember(flow: Flow, conn: Omit<Conn, 'expires'>, table: Table): void {
+function remember(flow: Flow, conn: Pick<Conn, 'dest' | 'generation' | 'state'>, table: Table): void {
   const state = stateAfter(flow, conn.state)
-  table.conns.set(flow.key, { ...conn, state, expires: table.now + table.timeoutsNs[state] })
+  const flags = { live: true, nooutput: true, noReuse: false, assured: false, oneWay: true, control: undefined }
+  table.conns.set(flow.key, { ...flags, ...conn, state, expires: table.now + table.timeoutsNs[state] })
 }
 
 function knownFlow(flow: Flow, conn: Conn, dest: Destination, table: Table): Decision {
@@ -110,16 +113,17 @@ function knownFlow(flow: Flow, conn: Conn, dest: Destination, table: Table): Dec
 }
 
 function pickSlot(service: Service, flow: Flow, table: Table): number {
-  if (service.scheduler === 'rr' || service.scheduler === 'wrr') {
-    const cursor = table.cursors.get(service.id) ?? 0n
-    table.cursors.set(service.id, cursor + 1n)
-    return slotOfCursor(cursor, service.ring.length)
+  const { scheduler } = service
+  if (scheduler === 'mh' || scheduler === 'sh' || scheduler === 'dh') {
+    return slotFor({ name: scheduler, ports: service.ports }, service.ring.length, {
+      client: addressToWords(flow.client),
+      clientPort: flow.clientPort,
+      vip: addressToWords(flow.vipAddress),
+    })
   }
-  return slotFor({ name: service.scheduler, ports: service.ports }, service.ring.length, {
-    client: addressToWords(flow.client),
-    clientPort: flow.clientPort,
-    vip: addressToWords(flow.vipAddress),
-  })
+  const cursor = table.cursors.get(service.id) ?? 0n
+  table.cursors.set(service.id, cursor + 1n)
+  return slotOfCursor(cursor, service.ring.length)
 }
 
 function newFlow(flow: Flow, table: Table): Decision {
@@ -152,7 +156,7 @@ function decideFlow(flow: Flow, table: Table): Decision {
   return newFlow(flow, table)
 }
 
-const PROTOCOLS = new Map<number, Protocol>([
+const PROTOCOLS = new Map<number, 'tcp' | 'udp'>([
   [IpProtocol.tcp, 'tcp'],
   [IpProtocol.udp, 'udp'],
 ])

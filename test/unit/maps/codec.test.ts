@@ -157,13 +157,13 @@ describe('the generated codecs', () => {
   const addr = { word: [0, 0, 0xffff, 0x0a000001] }
 
   it('put addresses and ports in network order', () => {
-    const bytesOfKey = connKeyCodec.encode({ client: addr, vip: 1, protocol: 6, clientPort: 0x1234, port: 80 })
+    const bytesOfKey = connKeyCodec.encode({ client: addr, vip: 1, protocol: 6, kind: 0, clientPort: 0x1234, port: 80 })
     expect(bytesOfKey.subarray(0, 16).toString('hex')).toBe('00000000000000000000ffff0a000001')
     expect(bytesOfKey.subarray(20).toString('hex')).toBe('12340050')
   })
 
   it('have the sizes that abi.h asserts', () => {
-    expect([serviceCodec.size, destCodec.size, connKeyCodec.size]).toEqual([96, 64, 24])
+    expect([serviceCodec.size, destCodec.size, connKeyCodec.size]).toEqual([112, 64, 24])
   })
 
   it('round-trip a chunk of a ring', () => {

@@ -1,0 +1,171 @@
+/** Makes the maps of a dataplane say what a {@link Table} says. */
+import { VipTable } from '../../../src/dataplane/vip-table.js'
+import { addressToWords } from '../../../src/net/address.js'
+import { macBytes } from '../../../src/net/mac.js'
+import type { LbMaps } from '../../../src/dataplane/lb-maps.js'
+import * as abi from '../../../src/maps/generated.js'
+import { clearConns, writeConn } from '../conn-writer.js'
+import { countsOf } from '../oracle/counts.js'
+import { isTemplate, type Conn, type ConnStateName, type Protocol, type Service, type Table } from '../oracle/table.js'
+import type { TestClock } from './clock.js'
+import { bitsOf, encodeKey, protocolNumber } from './names.js'
+
+/** The configuration in force is in this era; the other one holds nothing. */
+export const ERA = 1
+
+/** Any device will do behind an entry of tx_ports: a test run sends nothing. */
+const LOOPBACK = 1
+const SECOND = 1_000_000_000n
+
+function writeVips(maps: LbMaps, table: Table): void {
+  for (const [address, vip] of table.vips) {
+    new VipTable(maps.vipBuckets).add({ address, id: vip.id })
+    maps.vips.set(vip.id, {
+      addr: addressToWords(address),
+      flags: bitsOf(abi.VipFlag, { announce: vip.announce, dropUnmatched: vip.dropUnmatched }),
+      echo: abi.Echo[vip.echo],
+      up: vip.up ? 1 : 0,
+    })
+  }
+}
+
+function makeRing(maps: LbMaps, ring: number[]): ReturnType<LbMaps['rings']['createInner']> {
+  const chunks = Math.max(Math.ceil(ring.length / abi.Limit.ringChunk), 1)
+  const inner = maps.rings.createInner({ name: 'ring', maxEntries: chunks })
+  for (let chunk = 0; chunk < chunks; chunk += 1) {
+    const start = chunk * abi.Limit.ringChunk
+    const slot = Array.from({ length: abi.Limit.ringChunk }, (_, offset) => ring[start + offset] ?? 0)
+    inner.set(chunk, { slot })
+  }
+  return inner
+}
+
+/** All rings at once: each update by itself would wait for an RCU grace period. */
+function writeRings(maps: LbMaps, table: Table): void {
+  const rings = [...table.services.values()].map(({ id, ring }) => [id, makeRing(maps, ring)] as const)
+  maps.rings.setMany(rings)
+  for (const [, ring] of rings) ring.close()
+}
+
+const serviceValue = (service: Service, clock: TestClock): abi.Service => ({
+  id: service.id,
+  ring: service.id,
+  ringSize: service.ring.length,
+  scheduler: abi.Scheduler[service.scheduler],
+  forward: abi.Forward[service.forward],
+  flags: bitsOf(abi.ServiceFlag, {
+    sloppy: service.sloppy,
+    ports: service.ports,
+    fallback: service.fallback,
+    onePacket: service.onePacket,
+    noReuse: !service.connReuse,
+    noRealDrop: service.noReal === 'drop',
+    noRealPass: service.noReal === 'pass',
+    keepQuiescent: service.persistence?.expireQuiescent === false,
+  }),
+  persistenceTicks: clock.ticks(service.persistence?.timeoutNs ?? 0n),
+  persistenceScope: service.persistence?.scope ?? 0,
+  persistencePrefix: service.persistence?.prefix ?? 0,
+  persistenceSeconds: Number((service.persistence?.timeoutNs ?? 0n) / SECOND),
+  ringDigest: 0n,
+  ringCrc: 0,
+  tableSize: 0,
+  name: 'test',
+})
+
+function writeServices(maps: LbMaps, table: Table, clock: TestClock): void {
+  for (const [key, service] of table.services) {
+    const [vip = '', protocol = '', port = ''] = key.split(' ')
+    const number = protocolNumber(protocol as Protocol)
+    const entry = { vip: Number(vip), port: Number(port), protocol: number, era: ERA }
+    maps.services.set(entry, serviceValue(service, clock))
+  }
+}
+
+function writeDests(maps: LbMaps, table: Table): void {
+  for (const [id, dest] of table.dests) {
+    const { ifindex, service, generation, port, weight, effectiveWeight, upper, lower } = dest
+    maps.dests.set(id, {
+      ...{ ifindex, service, generation, port, weight, effectiveWeight, upper, lower },
+      addr: addressToWords(dest.address),
+      mac: macBytes(dest.mac),
+      srcMac: macBytes(dest.srcMac),
+      flags: bitsOf(abi.DestFlag, dest),
+      forward: abi.Forward[dest.forward],
+    })
+  }
+}
+
+function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
+  const states = Object.keys(abi.ConnState) as ConnStateName[]
+  maps.settings.set(0, {
+    hashSeed: 0x0123_4567_89ab_cdefn,
+    timeoutTicks: states.map((name) => clock.ticks(table.timeoutsNs[name])),
+    era: ERA,
+    connBuckets: maps.conns.info.maxEntries,
+    hz: clock.hz,
+    peers: table.peers.size,
+    rearmTicks: clock.ticks(table.rearmNs),
+    fragmentTicks: clock.ticks(table.fragmentNs),
+    lblcTicks: clock.ticks(table.lblcNs),
+    answerTokens: table.answerTokens,
+  })
+}
+
+/** The whole configuration of a table, into maps that hold none; conns and counters are {@link writeFlows}'s. */
+export function writeConfiguration(maps: LbMaps, table: Table, clock: TestClock): void {
+  writeSettings(maps, table, clock)
+  for (const [ifindex, mac] of table.interfaces) {
+    maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
+  }
+  for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
+  for (const mac of table.peers) maps.peers.set({ mac: macBytes(mac) }, 1)
+  writeVips(maps, table)
+  writeDests(maps, table)
+  writeRings(maps, table)
+  writeServices(maps, table, clock)
+}
+
+const connValue = (key: string, conn: Conn, control: number, children: number, clock: TestClock): abi.Conn => ({
+  key: encodeKey(key),
+  dest: conn.dest,
+  generation: conn.generation,
+  expires: clock.tickAt(conn.expires),
+  state: abi.ConnState[conn.state],
+  flags: bitsOf(abi.ConnFlag, conn),
+  seq: 1,
+  mac: new Uint8Array(6),
+  control,
+  reverse: 0,
+  children,
+})
+
+function writeConns(maps: LbMaps, table: Table, clock: TestClock): void {
+  const entries = [...table.conns]
+  const places = new Map<string, number>()
+  for (const [key, conn] of entries.filter(([name]) => isTemplate(name))) {
+    const children = entries.filter(([, child]) => child.live && child.control === key).length
+    places.set(key, writeConn(maps, connValue(key, conn, 0, children, clock)))
+  }
+  for (const [key, conn] of entries.filter(([name]) => !isTemplate(name))) {
+    const template = conn.control === undefined ? undefined : places.get(conn.control)
+    writeConn(maps, connValue(key, conn, template === undefined ? 0 : 1 + template, 0, clock))
+  }
+}
+
+/** Makes conns, cursors and fragments those of `table`, and all counters of its services and destinations zero. */
+export function writeFlows(maps: LbMaps, table: Table, clock: TestClock): void {
+  clearConns(maps)
+  for (const key of [...maps.fragments.keys()]) maps.fragments.delete(key)
+  writeConns(maps, table, clock)
+  for (const { id } of table.services.values()) {
+    maps.schedState.set(id, { cursor: table.cursors.get(id) ?? 0n, dest: 0, generation: 0, used: 0, modified: 0 })
+  }
+  for (const id of table.dests.keys()) {
+    const { active, inactive, persistent, overloaded } = countsOf(table, id)
+    const conns = (BigInt(active) << 32n) | BigInt(inactive)
+    maps.destState.set(id, { conns, persistent, overloaded: overloaded ? 1 : 0, inSet: 0 })
+  }
+  maps.svcStats.zeroMany([...table.services.values()].map(({ id }) => id))
+  maps.destStats.zeroMany(table.dests.keys())
+}
