@@ -77,7 +77,7 @@ export class LabClient extends LabHost {
     return JSON.parse(await this.curl(url)) as HttpAnswer
   }
 
-  /** Sends one UDP datagram; the answer, or undefined when none came in time. */
+  /** Sends one UDP datagram; the answer, the name of a socket error such as ECONNREFUSED, or undefined: none in time. */
   async udp(address: string, port: number, text = 'who', timeoutMs = 1000): Promise<string | undefined> {
     const script = new URL('udp-client.mjs', import.meta.url).pathname
     const { code, stdout } = await this.exec(process.execPath, [script, address, `${port}`, text, `${timeoutMs}`])
@@ -114,9 +114,9 @@ export class LabReal extends LabHost {
     this.addresses = addresses
   }
 
-  /** Starts the servers on `port`, TCP and UDP; `vips` must be on an interface of this real by now. */
-  async serve(port: number, vips: readonly string[]): Promise<void> {
-    const settings = { name: this.name, port, addresses: [...this.addresses, ...vips] }
+  /** Starts the servers on `ports`, TCP and UDP; `vips` must be on an interface of this real by now. */
+  async serve(ports: readonly number[], vips: readonly string[]): Promise<void> {
+    const settings = { name: this.name, ports, addresses: [...this.addresses, ...vips] }
     this.#server = this.fork(new URL('server.mjs', import.meta.url).pathname, [JSON.stringify(settings)])
     await this.#reply('ready')
   }

@@ -1,10 +1,13 @@
-/** A real server of the lab: HTTP and UDP on one port, both answer with the real's name. Settings: JSON in argv. */
+/**
+ * A real server of the lab: HTTP and UDP on some ports, both answer with the real's name; a datagram that begins with
+ * `echo` comes back after the name. Settings: JSON in argv.
+ */
 import { createHash } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 
-const { name, port, addresses } = JSON.parse(process.argv[2])
+const { name, ports, addresses } = JSON.parse(process.argv[2])
 const seen = []
 
 /** A dual-stack socket shows IPv4 clients as ::ffff:a.b.c.d. */
@@ -20,7 +23,7 @@ function stream(request, response, client) {
   request.on('end', () => response.end())
 }
 
-const http = createServer((request, response) => {
+function answer(request, response) {
   const client = plain(request.socket.remoteAddress)
   if (request.url === '/stream') return stream(request, response, client)
   const digest = createHash('sha256')
@@ -35,23 +38,29 @@ const http = createServer((request, response) => {
     if (size !== undefined) response.end(Buffer.alloc(Number(size), name))
     else response.end(`${JSON.stringify({ real: name, client, received, digest: digest.digest('hex') })}\n`)
   })
-})
+}
+
+async function serveHttp(port) {
+  const http = createServer(answer)
+  // Requests to the VIP must not end a connection that another request reuses: one request, one connection.
+  http.maxRequestsPerSocket = 1
+  http.listen(port, '::')
+  await once(http, 'listening')
+}
 
 /** One socket for each address: an answer from a wildcard socket would not come from the VIP. */
-async function serveUdp(address) {
+async function serveUdp(port, address) {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4')
-  socket.on('message', (_text, from) => {
+  socket.on('message', (text, from) => {
     seen.push({ protocol: 'udp', client: from.address })
-    socket.send(name, from.port, from.address)
+    const echo = text.toString('latin1', 0, 4) === 'echo' ? text : ''
+    socket.send([name, echo], from.port, from.address)
   })
   socket.bind(port, address)
   await once(socket, 'listening')
 }
 
-// Requests to the VIP must not end a connection that another request reuses: one request, one connection.
-http.maxRequestsPerSocket = 1
-http.listen(port, '::')
-await Promise.all([once(http, 'listening'), ...addresses.map(serveUdp)])
+await Promise.all(ports.flatMap((port) => [serveHttp(port), ...addresses.map((address) => serveUdp(port, address))]))
 // Nobody is left to stop it when its starter died.
 const endAlone = () => process.exit()
 process.on('disconnect', endAlone)
