@@ -123,9 +123,14 @@ export class Network implements AsyncDisposable {
     return host
   }
 
-  /** A host that asks. */
-  client(name = 'client'): LabClient {
-    return new LabClient(this.host(name).netns)
+  /** The host `client`. */
+  get client(): LabClient {
+    return this.clientOn('client')
+  }
+
+  /** A host as one that asks, also when it serves. */
+  clientOn(host: string): LabClient {
+    return new LabClient(this.host(host).netns)
   }
 
   /** A host that serves. */

@@ -76,7 +76,7 @@ export class Lab implements AsyncDisposable {
   private constructor(network: Network, vips: readonly string[]) {
     this.#network = network
     this.vips = vips
-    this.client = network.client()
+    this.client = network.client
   }
 
   /** Builds a lab and waits until its reals serve. Labs that dead processes left behind are removed first. */

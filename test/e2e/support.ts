@@ -4,14 +4,20 @@ import { once } from 'node:events'
 import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import type { Output } from '../../lab/host.js'
+import type { LabClient, Output } from '../../lab/host.js'
 import { Lab } from '../../lab/topology.js'
 import type { FileInput } from '../../src/config/schema.js'
 
 /** How long to wait for what happens soon; a machine under load is no failure. */
 export const DEADLINE = { timeout: 10_000, interval: 20 } as const
 
-export const url = (vip: string, path = '/'): string => `http://${vip.includes(':') ? `[${vip}]` : vip}${path}`
+export const url = (vip: string, path = '/', port = 80): string =>
+  `http://${vip.includes(':') ? `[${vip}]` : vip}${port === 80 ? '' : `:${port}`}${path}`
+
+/** A lab or network, as far as its client goes. */
+export interface WithClient {
+  client: LabClient
+}
 
 /** A service as a configuration file says it. */
 export interface ServiceFile {
@@ -52,7 +58,7 @@ export async function veerJson<T>(lab: Lab, ...args: string[]): Promise<T> {
 }
 
 /** How often each real answered `count` requests, one after the other and each on its own connection. */
-export async function answersOf(lab: Lab, vip: string, count: number): Promise<Record<string, number>> {
+export async function answersOf(lab: WithClient, vip: string, count: number): Promise<Record<string, number>> {
   const answers: Record<string, number> = {}
   for (let sent = 0; sent < count; sent++) {
     const { real } = await lab.client.get(url(vip))
@@ -109,7 +115,7 @@ export class Stream implements AsyncDisposable {
     })
   }
 
-  static async open(lab: Lab, vip: string): Promise<Stream> {
+  static async open(lab: WithClient, vip: string): Promise<Stream> {
     const stream = new Stream(lab.client.fork(script('stream.mjs'), [url(vip, '/stream')]))
     await expect.poll(() => stream.#received, DEADLINE).toContain('\n')
     stream.real = stream.#received.trim()

@@ -1,0 +1,68 @@
+/** A director of a network, driven in this process: what `veer` does, without starting it each time. */
+import { stringify } from 'yaml'
+import { ConfigError } from '../src/config/load.js'
+import { parseConfig } from '../src/config/parse.js'
+import type { Config } from '../src/config/schema.js'
+import { Director } from '../src/control/director.js'
+import { readTick } from '../src/dataplane/clock.js'
+import { liveConns } from '../src/dataplane/conn-table.js'
+import { Instance, type InstanceLocation } from '../src/dataplane/instance.js'
+import { readVerdictCounts } from '../src/dataplane/verdict-counts.js'
+import type { Conn } from '../src/maps/generated.js'
+import { NetworkNamespace } from '../src/system/netns.js'
+import { Network } from './network.js'
+
+/** The configuration as a file with this content has it; throws when the file would be invalid. */
+function configOf(content: object): Config {
+  const { config, problems } = parseConfig(stringify(content))
+  if (config === undefined) throw new ConfigError('the configuration of the lab', problems)
+  return config
+}
+
+export class LabDirector {
+  readonly location: InstanceLocation
+  readonly #director: Director
+  readonly #network: Network
+
+  constructor(network: Network, host = 'director') {
+    this.#network = network
+    this.location = { name: network.name, bpffs: network.bpffs }
+    this.#director = new Director({ ...this.location, namespace: NetworkNamespace.open(network.host(host).netns) })
+  }
+
+  /** Attaches; throws when a real does not tell its MAC. */
+  async attach(content: object): Promise<void> {
+    const { unresolved } = await this.#director.attach(configOf(content))
+    if (unresolved.length > 0) throw new Error(`no answer from the reals ${unresolved.join(', ')}`)
+  }
+
+  async apply(content: object): Promise<void> {
+    await this.#director.apply(configOf(content))
+  }
+
+  async detach(): Promise<void> {
+    await this.#director.detach()
+  }
+
+  /** What selects this director on veer's command line. */
+  get veerOptions(): string[] {
+    const { name, bpffs } = this.location
+    return ['--netns', this.#network.host('director').netns, '--bpffs', bpffs, '--instance', name]
+  }
+
+  /** Packets by verdict so far, by name with class; those that there were. */
+  verdicts(): Record<string, number> {
+    using instance = Instance.open(this.location)
+    const { verdicts, drops } = readVerdictCounts(instance.maps)
+    const named = [...Object.entries(verdicts), ...Object.entries(drops).map(([name, count]) => [`drop_${name}`, count] as const)]
+    return Object.fromEntries(named.flatMap(([name, count]) => (count > 0n ? [[name, Number(count)]] : [])))
+  }
+
+  /** Conns and templates that are alive. */
+  async conns(): Promise<Conn[]> {
+    using instance = Instance.open(this.location)
+    const conns: Conn[] = []
+    for await (const conn of liveConns(instance.maps, readTick(instance.clock))) conns.push(conn)
+    return conns
+  }
+}
