@@ -1,10 +1,28 @@
 /** Every default of the configuration file; the schema and the reference page show these. */
 export const DEFAULTS = {
-  interface: { xdp: 'auto' },
-  /** Seconds; those of IPVS (net/netfilter/ipvs/ip_vs_proto_tcp.c, ip_vs_proto_udp.c). */
-  timeouts: { tcp: 900, tcpFin: 120, udp: 300 },
+  interface: { xdp: 'auto', reply: true },
+  timeouts: { preset: 'ipvs' },
   conns: { max: 1_048_576 },
-  service: { protocol: 'tcp', forward: 'dr', scheduler: 'mh', announce: 'dataplane', echo: 'reply-if-up' },
-  scheduler: { tableSize: 16_381, ports: false },
-  real: { weight: 1 },
+  service: {
+    protocol: 'tcp',
+    forward: 'dr',
+    scheduler: 'mh',
+    persistence: false,
+    onePacket: false,
+    connReuse: true,
+    noReal: 'reject',
+    announce: 'dataplane',
+    echo: 'reply-if-up',
+    unmatched: 'pass',
+  },
+  scheduler: { tableSize: 16_381, ports: false, fallback: false },
+  /** Seconds, and bits of the client's address; ipvsadm's. */
+  persistence: { timeout: 360, netmask: 32, netmask6: 128, expireQuiescent: true },
+  real: { weight: 1, upperThreshold: 0, lowerThreshold: 0 },
+} as const
+
+/** The timeouts that the file may say, in seconds, by preset: what IPVS has, and what DPVS has. */
+export const TIMEOUTS = {
+  ipvs: { tcp: 900, tcpFin: 120, udp: 300, icmp: 30 },
+  datacenter: { tcp: 90, tcpFin: 7, udp: 300, icmp: 30 },
 } as const

@@ -4,26 +4,28 @@ import { faultsOf } from './issues.js'
 import type { Fault } from './problem.js'
 import {
   type DefaultsInput,
-  defaultsSchema,
   type FileInput,
   fileSchema,
   type InterfaceConfig,
   interfaceSchema,
   type RealInput,
-  realSchema,
   type ServiceInput,
-  serviceSchema,
 } from './schema.js'
+import { defaultsSchema, realSchema, serviceSchema } from './service-schema.js'
+import { hostMac } from './values.js'
 
 /** A file of which any part may be missing; positions in lists are those of the file. */
 export interface Draft {
   interfaces: (InterfaceConfig | undefined)[]
+  peers: (string | undefined)[]
   defaults: DefaultsInput
   services: DraftService[]
 }
 
 export type DraftService = { [K in Exclude<keyof ServiceInput, 'reals'>]?: ServiceInput[K] | undefined } & {
   reals?: (RealInput | undefined)[]
+  /** Keys whose values are wrong, and so not here. */
+  wrong: ReadonlySet<string>
 }
 
 /** What checking each value by itself gives. */
@@ -39,8 +41,9 @@ export interface Checked {
 export function checkValues(raw: unknown): Checked {
   const result = fileSchema.safeParse(raw)
   if (result.success) {
-    const { interfaces, defaults = {}, services } = result.data
-    return { file: result.data, draft: { interfaces, defaults, services }, faults: [] }
+    const { interfaces, peers = [], defaults = {}, services } = result.data
+    const sound = services.map((service) => ({ ...service, wrong: new Set<string>() }))
+    return { file: result.data, draft: { interfaces, peers, defaults, services: sound }, faults: [] }
   }
   const faults = result.error.issues.flatMap((issue) => faultsOf(issue, [], raw, keysAt))
   return { draft: salvage(raw), faults }
@@ -84,15 +87,18 @@ function child(schema: z.core.$ZodType, step: string | number): z.core.$ZodType[
 function salvage(raw: unknown): Draft {
   return {
     interfaces: listIn(raw, 'interfaces').map((item) => interfaceSchema.safeParse(item).data),
+    peers: listIn(raw, 'peers').map((item) => hostMac.safeParse(item).data),
     defaults: fieldsOf(defaultsSchema.shape, fieldIn(raw, 'defaults')),
-    services: listIn(raw, 'services').map((item) => {
-      const { reals: _, ...shape } = serviceSchema.shape
-      return {
-        ...(fieldsOf(shape, item) as DraftService),
-        reals: listIn(item, 'reals').map((real) => realSchema.safeParse(real).data),
-      }
-    }),
+    services: listIn(raw, 'services').map(salvageService),
   }
+}
+
+function salvageService(raw: unknown): DraftService {
+  const { reals: _, ...shape } = serviceSchema.shape
+  const fields = fieldsOf(shape, raw)
+  const wrong = Object.keys(shape).filter((key) => fieldIn(raw, key) !== undefined && !Object.hasOwn(fields, key))
+  const reals = listIn(raw, 'reals').map((real) => realSchema.safeParse(real).data)
+  return { ...fields, reals, wrong: new Set(wrong) }
 }
 
 function fieldsOf(shape: Record<string, z.ZodType>, raw: unknown): Record<string, unknown> {

@@ -4,51 +4,27 @@
  */
 
 /** Where in the file a map stands. */
-export type Place = 'file' | 'interface' | 'timeouts' | 'conns' | 'service' | 'scheduler' | 'real'
+export type Place = 'file' | 'interface' | 'timeouts' | 'conns' | 'service' | 'scheduler' | 'persistence' | 'real'
 
-const LATER_KEYS: Record<Place, ReadonlySet<string>> = {
-  file: new Set(['api', 'connReuse', 'health', 'noReal', 'peers', 'ping', 'unmatched']),
-  interface: new Set(['reply']),
-  timeouts: new Set(['icmp', 'preset', 'sctp']),
-  conns: new Set(['reuse']),
-  service: new Set([
-    'allDown',
-    'connReuse',
-    'conn_reuse',
-    'expireQuiescent',
-    'fullnat',
-    'health',
-    'lowerThreshold',
-    'noReal',
-    'onDown',
-    'onePacket',
-    'persistence',
-    'quorum',
-    'slowStart',
-    'tunnel',
-    'unmatched',
-    'upperThreshold',
-  ]),
-  scheduler: new Set(['fallback']),
-  real: new Set(['forward', 'health', 'lowerThreshold', 'onDown', 'slowStart', 'tunnel', 'upperThreshold']),
+const LATER_KEYS: Partial<Record<Place, ReadonlySet<string>>> = {
+  file: new Set(['api', 'health', 'ping']),
+  timeouts: new Set(['sctp']),
+  service: new Set(['allDown', 'fullnat', 'health', 'onDown', 'quorum', 'slowStart', 'tunnel']),
+  real: new Set(['forward', 'health', 'onDown', 'slowStart', 'tunnel']),
 }
-
-const LATER_SCHEDULERS = new Set(['lc', 'wlc', 'sed', 'nq', 'fo', 'ovf', 'twos', 'lblc', 'lblcr'])
 
 const LATER_VALUES: Partial<Record<Place, ReadonlyMap<string, ReadonlySet<unknown>>>> = {
   service: new Map<string, ReadonlySet<unknown>>([
-    ['forward', new Set(['nat', 'tunnel', 'fullnat'])],
-    ['protocol', new Set(['sctp', 'icmp'])],
-    ['port', new Set([0])],
-    ['scheduler', LATER_SCHEDULERS],
+    ['forward', new Set(['tunnel', 'fullnat'])],
+    ['protocol', new Set(['sctp'])],
   ]),
-  scheduler: new Map([['name', LATER_SCHEDULERS]]),
 }
 
 /** Which kind of map the value at `path` is. */
 export function placeOf(path: readonly PropertyKey[]): Place {
   const [first, , third] = path
   if (path.includes('scheduler')) return 'scheduler'
+  if (path.includes('persistence')) return 'persistence'
   if (first === 'services') return third === 'reals' ? 'real' : 'service'
   if (first === 'defaults') return 'service'
   if (first === 'interfaces') return 'interface'
@@ -57,7 +33,7 @@ export function placeOf(path: readonly PropertyKey[]): Place {
 
 /** Whether `key` in the map at `path` belongs to a later version. */
 export function isLaterKey(path: readonly PropertyKey[], key: string): boolean {
-  return LATER_KEYS[placeOf(path)].has(key)
+  return LATER_KEYS[placeOf(path)]?.has(key) === true
 }
 
 /** Whether `value` at `path` belongs to a later version. */

@@ -1,36 +1,53 @@
-import { DEFAULTS } from './defaults.js'
+import { DEFAULTS, TIMEOUTS } from './defaults.js'
 import { inCanonicalOrder } from './order.js'
-import type { Config, DefaultsInput, FileInput, SchedulerConfig, ServiceConfig, ServiceInput } from './schema.js'
+import type {
+  Config,
+  DefaultsInput,
+  FileInput,
+  SchedulerConfig,
+  ServiceConfig,
+  ServiceInput,
+  TimeoutsConfig,
+} from './schema.js'
 
 /** What a service says that neither it nor `defaults` says; `sloppy` follows the scheduler. */
 export const SERVICE_DEFAULTS = {
   ...DEFAULTS.service,
   scheduler: { name: DEFAULTS.service.scheduler, ...DEFAULTS.scheduler },
-} satisfies DefaultsInput
+} as const satisfies DefaultsInput
 
 /** The configuration that a file means, when its values are right one by one and together. */
 export function normalise(file: FileInput): Config {
   return freeze<Config>({
     version: file.version,
     interfaces: file.interfaces,
-    timeouts: complete(DEFAULTS.timeouts, file.timeouts),
+    peers: file.peers ?? [],
+    timeouts: timeoutsOf(file),
     conns: complete(DEFAULTS.conns, file.conns),
     services: file.services.map((service) => normaliseService({ ...file.defaults, ...service })),
   })
 }
 
+function timeoutsOf({ timeouts }: FileInput): TimeoutsConfig {
+  const preset = timeouts?.preset ?? DEFAULTS.timeouts.preset
+  return { ...complete(TIMEOUTS[preset], timeouts), preset }
+}
+
 function normaliseService(given: ServiceInput): ServiceConfig {
   const service = complete(SERVICE_DEFAULTS, given)
-  const reals = given.reals.map((real) => complete({ port: given.port, ...DEFAULTS.real }, real))
+  // ICMP has no ports, and its service takes every query.
+  const port = given.port ?? 0
+  const reals = given.reals.map((real) => complete({ port, ...DEFAULTS.real }, real))
   return {
     ...service,
+    port,
     sloppy: service.sloppy ?? isHash(service.scheduler),
     reals: inCanonicalOrder(reals),
   }
 }
 
 /** Hash schedulers choose the same real on every director, so a flow that another began can go on here. */
-function isHash({ name }: SchedulerConfig): boolean {
+export function isHash({ name }: SchedulerConfig): boolean {
   return name === 'mh' || name === 'sh' || name === 'dh'
 }
 

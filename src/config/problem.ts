@@ -12,10 +12,16 @@ export const PROBLEM_CODES = {
   duplicate_service: 'Two services have one VIP, port and protocol.',
   duplicate_real: 'A real is twice in one service.',
   duplicate_interface: 'An interface is there twice.',
+  duplicate_peer: 'A peer is there twice.',
   port_translated: 'A real has another port than its service, and the forwarding method translates no ports.',
+  port_zero: 'A service on every port has a scheduler that cannot serve it, or a real with a port.',
+  icmp_port: 'A service of protocol icmp, or a real of it, has a port.',
+  one_packet: 'One-packet scheduling with another protocol than udp, or with nat.',
+  thresholds: 'A lower threshold without an upper one, or above it.',
   mixed_families: "A real's address is of another family than the VIP.",
   vip_is_real: 'An address is both a VIP and a real.',
   vip_disagreement: 'Services that share a VIP say different things about it.',
+  group_disagreement: 'Services of one persistence group have different VIPs or masks, or two groups cannot be told apart.',
   too_many: 'There are more than the maps hold.',
 } as const
 

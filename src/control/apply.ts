@@ -1,10 +1,10 @@
 /**
  * Makes the maps what a Reconciliation says, make-before-break:
  *
- *   1. interfaces, destinations, counters of new ids, rings, VIPs: nothing refers to them yet
+ *   1. interfaces, peers, destinations, counters of new ids, rings, VIPs: nothing refers to them yet
  *   2. the services of the next era
  *   3. settings.era is flipped: from this word on new flows see the new configuration, all of it
- *   4. VIP attributes; destinations that are gone lose their generation, and with it their conns
+ *   4. VIP attributes, peers that are gone; destinations that are gone lose their generation, and with it their conns
  *   5. after a grace period, when no program still reads the old era: its services, rings and VIPs are deleted
  *
  * What fails before step 3 is undone and the old configuration goes on serving.
@@ -13,7 +13,8 @@ import { GracePeriod } from '../dataplane/grace-period.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import { removeRings, storeRings } from '../dataplane/ring-store.js'
 import { VipTable } from '../dataplane/vip-table.js'
-import type { ServiceKey, Vip } from '../maps/generated.js'
+import type { DestState, SchedState, ServiceKey, Vip } from '../maps/generated.js'
+import { macBytes } from '../net/mac.js'
 import type { Reconciliation } from './reconcile.js'
 import { sealed } from './reconcile.js'
 
@@ -23,11 +24,12 @@ export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
   const era = plan.live.settings.era ^ 1
   try {
     writeInterfaces(maps, plan, undo)
+    writePeers(maps, plan, undo)
     writeDestinations(maps, plan, undo)
     const ringIds = writeRings(maps, plan, undo)
     addVips(maps, plan, undo)
     writeServices(maps, plan, { era, ringIds }, undo)
-    maps.settings.set(0, { ...plan.live.settings, timeoutTicks: plan.target.timeoutTicks, era })
+    maps.settings.set(0, { ...plan.live.settings, ...plan.target.settings, era })
   } catch (error) {
     undo.run()
     throw error
@@ -70,11 +72,21 @@ function writeInterfaces(maps: LbMaps, plan: Reconciliation, undo: UndoLog): voi
   }
 }
 
+function writePeers(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  const keys = plan.writePeers.map((mac) => ({ mac: macBytes(mac) }))
+  undo.add(() => maps.peers.deleteMany(keys))
+  maps.peers.setMany(keys.map((key) => [key, 1]))
+}
+
+const NO_SCHED_STATE: SchedState = { cursor: 0n, dest: 0, generation: 0, used: 0, modified: 0 }
+const NO_DEST_STATE: DestState = { conns: 0n, persistent: 0, overloaded: 0, inSet: 0 }
+
 function writeDestinations(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
   const zero = plan.newServiceIds
   maps.svcStats.zeroMany(zero)
-  maps.cursors.setMany(zero.map((id) => [id, 0n]))
+  maps.schedState.setMany(zero.map((id) => [id, NO_SCHED_STATE]))
   maps.destStats.zeroMany(plan.newDestIds)
+  maps.destState.setMany(plan.newDestIds.map((id) => [id, NO_DEST_STATE]))
 
   const before = plan.writeDests.map(([id]) => [id, maps.dests.get(id)] as const)
   undo.add(() => {
@@ -122,6 +134,7 @@ function retire(maps: LbMaps, plan: Reconciliation): void {
   maps.dests.setMany(plan.retireDests)
   const changed = plan.vips.filter(({ live, value }) => live === undefined || !sameVip(live.value, value))
   maps.vips.setMany(changed.map(({ id, value }) => [id, value]))
+  maps.peers.deleteMany(plan.removePeers.map((mac) => ({ mac: macBytes(mac) })))
   for (const ifindex of plan.removeInterfaces) {
     maps.txPorts.delete(ifindex)
     maps.interfaces.delete(ifindex)

@@ -221,7 +221,7 @@ export class Director {
       config,
       hz: live.settings.hz,
       links,
-      linkOf: (address) => linkByReal.get(address) as Link,
+      linkOf: (address) => ({ link: linkByReal.get(address) as Link, nextHop: address, local: false }),
       macOf: (address) => resolved.get(address) ?? known.get(`${linkByReal.get(address)?.ifindex} ${address}`),
     })
     return reconcile(live, target)

@@ -9,10 +9,11 @@ import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
 import type { RingOrigin } from '../dataplane/ring-store.js'
 import { NO_RING, packRing, ringSeal } from '../dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
-import { Limit, VipFlag } from '../maps/generated.js'
+import { Forward, Limit, VipFlag } from '../maps/generated.js'
 import { addressToWords } from '../net/address.js'
 import { ringDigest } from '../scheduler/digest.js'
 import { buildRing } from '../scheduler/ring.js'
+import type { DestOwner } from './entries.js'
 import { destValue, isDestOf, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
@@ -65,6 +66,9 @@ export interface Reconciliation {
   removeRings: number[]
   writeInterfaces: [ifindex: number, value: Interface][]
   removeInterfaces: number[]
+  /** MACs. */
+  writePeers: string[]
+  removePeers: string[]
 }
 
 export function reconcile(
@@ -89,6 +93,7 @@ export function reconcile(
     removeServices: live.services.filter((service) => !matched.has(service)),
     removeRings: [...live.ringIndices].filter((index) => !rings.has(index)),
     ...reconcileInterfaces(live, target),
+    ...reconcilePeers(live, target),
   }
 }
 
@@ -150,6 +155,13 @@ function sameInterface(a: Interface, b: Interface): boolean {
   return a.name === b.name && a.mode === b.mode && Buffer.compare(a.mac, b.mac) === 0
 }
 
+function reconcilePeers(live: LiveState, target: Target): Pick<Reconciliation, 'writePeers' | 'removePeers'> {
+  const pool = new IdPool('peers', Limit.maxPeers - live.peers.size, [])
+  const writePeers = target.peers.filter((mac) => !live.peers.has(mac))
+  for (const _ of writePeers) pool.take()
+  return { writePeers, removePeers: [...live.peers].filter((mac) => !target.peers.includes(mac)) }
+}
+
 /** The entry of a service whose new ring, if it has one, lies in the map of this id. */
 export function sealed({ value, ring }: ServiceStep, ringId: number | undefined): Service {
   if (ring === undefined || ringId === undefined) return value
@@ -188,13 +200,17 @@ class ServiceBuilder {
     const { config } = target
     const protocol = PROTOCOL_NUMBERS[config.protocol]
     const key = { vip: this.#vipIds.get(config.vip) ?? 0, port: config.port, protocol }
-    // The conns of another VIP, port or protocol are not conns of this service: it and its destinations get new ids.
-    const moved = live?.vip !== config.vip || live.key.port !== config.port || live.key.protocol !== protocol
-    const id = moved ? this.#newServiceId() : live.value.id
+    // The conns of another VIP, port, protocol or forwarding method are not conns of this service: it and its
+    // destinations get new ids.
+    const moved =
+      live?.vip !== config.vip ||
+      live.key.port !== config.port ||
+      live.key.protocol !== protocol ||
+      live.value.forward !== Forward[config.forward]
+    const base = serviceValue(target, moved ? this.#newServiceId() : live.value.id, this.#live.settings.hz)
     const known = moved ? [] : live.destinations
     const matches = matchDestinations(target, known)
-    const destIds = target.destinations.map((each, index) => this.#destination(each, id, matches[index]))
-    const base = serviceValue(target, id)
+    const destIds = target.destinations.map((each, index) => this.#destination(each, base, matches[index]))
     const intact = live !== undefined && ringIntact(live)
     const kept = intact && !moved && sameRing(live, target, matches)
     const ring = kept ? undefined : this.#ring(target, destIds)
@@ -215,14 +231,14 @@ class ServiceBuilder {
     return id
   }
 
-  #destination(target: TargetDestination, service: number, live: LiveDestination | undefined): number {
+  #destination(target: TargetDestination, owner: DestOwner, live: LiveDestination | undefined): number {
     const id = live?.id ?? this.#destIds.take()
     this.keptDests.add(id)
     if (live === undefined) this.newDestIds.push(id)
-    else if (isDestOf(live.value, target)) return id
+    else if (isDestOf(live.value, target, owner.forward)) return id
     // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
     const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
-    this.writeDests.push([id, destValue(target, service, generation)])
+    this.writeDests.push([id, destValue(target, owner, generation)])
     return id
   }
 

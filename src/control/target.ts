@@ -1,7 +1,7 @@
 /** What the maps should hold: the configuration joined with what is known of links and neighbours. Pure. */
 import type { Config, RealConfig, ServiceConfig } from '../config/schema.js'
 import { ticksOf } from '../dataplane/clock.js'
-import type { Interface } from '../maps/generated.js'
+import type { Interface, Settings } from '../maps/generated.js'
 import { ConnState, Echo, VipFlag, XdpMode } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
 
@@ -13,14 +13,27 @@ export interface Link {
   mode: 'native' | 'generic'
 }
 
-export interface TargetDestination {
+/** How a real is reached. */
+export interface Via {
+  /** The way out; of a local real any attached link. */
+  link: Link
+  /** The address whose MAC frames go to: the real's own, or its gateway's. */
+  nextHop: string
+  /** The address is the director's own: packets go to the host's stack, and no MAC is needed. */
+  local: boolean
+}
+
+export interface TargetDestination extends Via {
   address: string
   port: number
   weight: number
-  /** 0 while the real's MAC is not known: nothing could be sent to it. */
+  /** 0 while the next hop's MAC is not known: nothing could be sent there. */
   effectiveWeight: number
+  /** Conns at which the destination counts as overloaded, and below which it does no longer; 0: see abi.h. */
+  upper: number
+  lower: number
+  /** Of the next hop; undefined when it did not answer, or is not needed. */
   mac: string | undefined
-  link: Link
 }
 
 export interface TargetService {
@@ -30,15 +43,22 @@ export interface TargetService {
 
 export interface TargetVip {
   address: string
-  /** VipFlag.announce or VipFlag.bind, or 0. */
+  /** VipFlag.announce or VipFlag.bind, if any, and VipFlag.dropUnmatched. */
   flags: number
   echo: number
   up: number
 }
 
+/** What of `struct lb_settings` a configuration decides. */
+export type TargetSettings = Pick<
+  Settings,
+  'timeoutTicks' | 'peers' | 'rearmTicks' | 'fragmentTicks' | 'lblcTicks' | 'answerTokens'
+>
+
 export interface Target {
-  /** By conn state, as in `struct lb_settings`. */
-  timeoutTicks: number[]
+  settings: TargetSettings
+  /** MACs of other directors. */
+  peers: readonly string[]
   interfaces: Map<number, Interface>
   vips: Map<string, TargetVip>
   services: TargetService[]
@@ -49,61 +69,93 @@ export interface TargetInput {
   /** Jiffies a second. */
   hz: number
   links: readonly Link[]
-  /** The link that a real is on; every real of the configuration has one. */
-  linkOf: (address: string) => Link
-  /** The MAC of a real, undefined when it did not answer. */
-  macOf: (address: string) => string | undefined
+  /** How a real is reached; every real of the configuration can be. */
+  linkOf: (address: string) => Via
+  /** The MAC of a next hop, undefined when it did not answer. */
+  macOf: (nextHop: string) => string | undefined
 }
 
-/** IPVS on Linux 6.1: tcp_timeouts[] in ip_vs_proto_tcp.c, udp_timeouts[] in ip_vs_proto_udp.c. Seconds. */
-const STATE_TIMEOUTS: Readonly<Record<ConnState, number>> = {
-  [ConnState.none]: 2,
-  [ConnState.established]: 900,
-  [ConnState.synSent]: 120,
-  [ConnState.synRecv]: 60,
-  [ConnState.finWait]: 120,
-  [ConnState.timeWait]: 120,
-  [ConnState.close]: 10,
-  [ConnState.closeWait]: 60,
-  [ConnState.lastAck]: 30,
-  [ConnState.listen]: 120,
-  [ConnState.synack]: 120,
-  [ConnState.udp]: 300,
-}
+/** Conn states that have no key in the file, or one for several. Seconds. */
+const STATE_TIMEOUTS = {
+  /** Linux 6.1: tcp_timeouts[] in ip_vs_proto_tcp.c. */
+  ipvs: {
+    [ConnState.none]: 2,
+    [ConnState.synSent]: 120,
+    [ConnState.synRecv]: 60,
+    [ConnState.timeWait]: 120,
+    [ConnState.close]: 10,
+    [ConnState.closeWait]: 60,
+    [ConnState.lastAck]: 30,
+    [ConnState.listen]: 120,
+    [ConnState.synack]: 120,
+  },
+  /** DPVS: tcp_timeouts[] in src/ipvs/ip_vs_proto_tcp.c. */
+  datacenter: {
+    [ConnState.none]: 2,
+    [ConnState.synSent]: 3,
+    [ConnState.synRecv]: 30,
+    [ConnState.timeWait]: 7,
+    [ConnState.close]: 3,
+    [ConnState.closeWait]: 7,
+    [ConnState.lastAck]: 7,
+    [ConnState.listen]: 120,
+    [ConnState.synack]: 120,
+  },
+} as const
 
-/** `struct lb_settings.timeout_ticks`; the three that `ipvsadm --set` sets come from the configuration. */
+/** `struct lb_settings.timeout_ticks`. */
 export function timeoutTicks({ timeouts }: Pick<Config, 'timeouts'>, hz: number): number[] {
-  const seconds: Record<number, number> = {
-    ...STATE_TIMEOUTS,
+  const seconds: Readonly<Record<ConnState, number>> = {
+    ...STATE_TIMEOUTS[timeouts.preset],
     [ConnState.established]: timeouts.tcp,
     [ConnState.finWait]: timeouts.tcpFin,
     [ConnState.udp]: timeouts.udp,
+    [ConnState.icmp]: timeouts.icmp,
   }
   return Object.values(seconds).map((each) => ticksOf(each, hz))
 }
 
+/** What is not configurable. Seconds, but for the last: answers a second to one source prefix. */
+const FIXED = { rearm: 60, fragment: 30, lblc: 24 * 3600, answers: 64 } as const
+
 export function buildTarget(input: TargetInput): Target {
-  const services = input.config.services.map((config) => ({
-    config,
-    destinations: config.reals.map((real) => destination(real, input)),
+  const { config, hz, links } = input
+  const services = config.services.map((each) => ({
+    config: each,
+    destinations: each.reals.map((real) => destination(real, input)),
   }))
   return {
-    timeoutTicks: timeoutTicks(input.config, input.hz),
-    interfaces: new Map(input.links.map((link) => [link.ifindex, interfaceEntry(link)])),
+    settings: settingsOf(config, hz),
+    peers: config.peers,
+    interfaces: new Map(links.map((link) => [link.ifindex, interfaceEntry(link)])),
     vips: vipsOf(services),
     services,
   }
 }
 
-function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
-  const mac = macOf(real.address)
+function settingsOf(config: Config, hz: number): TargetSettings {
   return {
+    timeoutTicks: timeoutTicks(config, hz),
+    peers: config.peers.length,
+    rearmTicks: ticksOf(FIXED.rearm, hz),
+    fragmentTicks: ticksOf(FIXED.fragment, hz),
+    lblcTicks: ticksOf(FIXED.lblc, hz),
+    answerTokens: FIXED.answers,
+  }
+}
+
+function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
+  const via = linkOf(real.address)
+  const mac = via.local ? undefined : macOf(via.nextHop)
+  return {
+    ...via,
     address: real.address,
     port: real.port,
     weight: real.weight,
-    effectiveWeight: mac === undefined ? 0 : real.weight,
+    effectiveWeight: mac !== undefined || via.local ? real.weight : 0,
+    upper: real.upperThreshold,
+    lower: real.lowerThreshold,
     mac,
-    link: linkOf(real.address),
   }
 }
 
@@ -128,7 +180,8 @@ function vipsOf(services: readonly TargetService[]): Map<string, TargetVip> {
     const known = vips.get(config.vip)
     if (known !== undefined) known.up |= up
     else {
-      vips.set(config.vip, { address: config.vip, flags: ANNOUNCE[config.announce], echo: ECHO[config.echo], up })
+      const flags = ANNOUNCE[config.announce] | (config.unmatched === 'drop' ? VipFlag.dropUnmatched : 0)
+      vips.set(config.vip, { address: config.vip, flags, echo: ECHO[config.echo], up })
     }
   }
   return vips

@@ -88,7 +88,7 @@ export function announceNewVips(
 ): void {
   const known = new Set(before.map(({ address }) => address))
   const fresh = [...after]
-    .filter(({ address, flags }) => flags !== 0 && !known.has(address))
+    .filter(({ address, flags }) => has(flags, VipFlag.announce | VipFlag.bind) && !known.has(address))
     .map(({ address }) => address)
   if (fresh.length > 0) for (const { ifindex } of links) neighbours.announce(fresh, ifindex)
 }

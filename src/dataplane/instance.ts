@@ -19,6 +19,17 @@ const OBJECT_PATH = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.met
 const PROGRAM = 'xdp_lb'
 const CLOCK = 'lb_clock'
 
+/** Until the first apply: all that a configuration decides. */
+const EMPTY_SETTINGS = {
+  timeoutTicks: Object.values(ConnState).map(() => 0),
+  era: 0,
+  peers: 0,
+  rearmTicks: 0,
+  fragmentTicks: 0,
+  lblcTicks: 0,
+  answerTokens: 0,
+}
+
 export interface InstanceLocation {
   /** `[a-z0-9-]`, at most 63 characters. */
   name: string
@@ -78,8 +89,7 @@ export class Instance implements Disposable {
     const { maps, programs } = await Collection.load(spec, xdpLb)
     maps.meta.set(0, metaOf(bytes, options.netns))
     const hz = await measureHz(programs.lbClock)
-    const timeoutTicks = Object.values(ConnState).map(() => 0)
-    maps.settings.set(0, { hashSeed: randomSeed(), timeoutTicks, era: 0, connBuckets: buckets, hz })
+    maps.settings.set(0, { ...EMPTY_SETTINGS, hashSeed: randomSeed(), connBuckets: buckets, hz })
     return new Instance(location, maps, programs.xdpLb, programs.lbClock)
   }
 

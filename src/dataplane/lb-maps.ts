@@ -4,8 +4,8 @@ import type { xdpLb } from '../maps/generated.js'
 /** The maps of one instance, fresh or opened from pins. bpf/maps.h says who writes and who reads each. */
 export type LbMaps = MapsOf<typeof xdpLb>
 
-/** IANA protocol numbers of what we forward. */
-export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17 } as const
+/** IANA protocol numbers of what we forward; `icmp` is ICMPv6 too. */
+export const PROTOCOL_NUMBERS = { tcp: 6, udp: 17, icmp: 1 } as const
 
 export type ProtocolName = keyof typeof PROTOCOL_NUMBERS
 

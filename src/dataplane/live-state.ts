@@ -3,6 +3,7 @@ import type { SchedulerConfig } from '../config/schema.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../maps/generated.js'
 import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames, vipCodec } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
+import { macFromBytes } from '../net/mac.js'
 import type { LbMaps } from './lb-maps.js'
 import { NO_RING, ringSeal } from './ring-store.js'
 import { VipTable } from './vip-table.js'
@@ -33,6 +34,8 @@ export interface LiveState {
   settings: Settings
   interfaces: Map<number, Interface>
   txPorts: Set<number>
+  /** MACs of other directors. */
+  peers: Set<string>
   vips: LiveVip[]
   /** Of the era in force. */
   services: LiveService[]
@@ -73,6 +76,7 @@ export function readLiveState(maps: LbMaps): LiveState {
     settings,
     ...readAttached(maps),
     txPorts: new Set(maps.txPorts.keys()),
+    peers: new Set([...maps.peers.keys()].map(({ mac }) => macFromBytes(mac))),
     vips,
     services,
     staleKeys: entries.filter(([key]) => key.era !== settings.era).map(([key]) => key),
@@ -125,11 +129,12 @@ function destinationsByService(table: Buffer): Map<number, LiveDestination[]> {
 /** The scheduler that a live service runs, as the configuration would say it. */
 export function liveScheduler(service: Service): SchedulerConfig {
   const ports = (service.flags & ServiceFlag.ports) !== 0
+  const fallback = (service.flags & ServiceFlag.fallback) !== 0
   switch (service.scheduler) {
     case Scheduler.mh:
-      return { name: 'mh', tableSize: service.tableSize, ports }
+      return { name: 'mh', tableSize: service.tableSize, ports, fallback }
     case Scheduler.sh:
-      return { name: 'sh', ports }
+      return { name: 'sh', ports, fallback }
     default:
       return { name: schedulerNames[service.scheduler] } as SchedulerConfig
   }

@@ -21,3 +21,8 @@ export function macFromBytes(bytes: Uint8Array): string {
 export function solicitedNodeMac(address: Uint8Array): string {
   return macFromBytes(Uint8Array.of(0x33, 0x33, 0xff, ...address.subarray(13)))
 }
+
+/** Whether a canonical MAC is that of one host: neither a group's nor all zero (IEEE 802, the I/G bit). */
+export function isUnicastMac(mac: string): boolean {
+  return ((macBytes(mac)[0] as number) & 1) === 0 && mac !== '00:00:00:00:00:00'
+}

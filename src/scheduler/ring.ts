@@ -39,9 +39,10 @@ function ringOf(scheduler: SchedulerConfig, usable: readonly Destination[]): Uin
       return sourceHash(weights)
     case 'dh':
       return destinationHash(weights)
-    case 'rr':
-      return roundRobin(weights)
     case 'wrr':
       return weightedRoundRobin(weights)
+    default:
+      // rr takes turns by it, and the others look at every destination that is usable.
+      return roundRobin(weights)
   }
 }

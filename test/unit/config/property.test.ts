@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { inCanonicalOrder } from '../../../src/config/order.js'
 import { parseConfig } from '../../../src/config/parse.js'
-import { type Config, SCHEDULERS, TABLE_SIZES } from '../../../src/config/schema.js'
+import type { Config } from '../../../src/config/schema.js'
+import { SCHEDULERS, TABLE_SIZES } from '../../../src/config/scheduler-schema.js'
 
 const weight = fc.integer({ min: 0, max: 65535 })
 const scheduler = fc.oneof(

@@ -1,8 +1,8 @@
 /** Configurations for the control plane's tests, and maps without a kernel that a reconciliation is applied to. */
 import { parseConfig } from '../../../src/config/parse.js'
 import type { Config } from '../../../src/config/schema.js'
-import type { Link, Target } from '../../../src/control/target.js'
-import { buildTarget, timeoutTicks } from '../../../src/control/target.js'
+import type { Link, Target, Via } from '../../../src/control/target.js'
+import { buildTarget } from '../../../src/control/target.js'
 import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
 import { reconcile, sealed } from '../../../src/control/reconcile.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
@@ -56,13 +56,18 @@ export function configOf(services: readonly ServiceFields[], rest: object = {}):
 export interface TargetOptions {
   hz?: number
   links?: readonly Link[]
-  linkOf?: (address: string) => Link
+  linkOf?: (address: string) => Via
   macOf?: (address: string) => string | undefined
 }
 
+/** Reals that are on this link themselves. */
+export const onLink =
+  (link: Link) =>
+  (address: string): Via => ({ link, nextHop: address, local: false })
+
 export function targetOf(from: Config, options: TargetOptions = {}): Target {
   const links = options.links ?? [LO]
-  return buildTarget({ config: from, hz: HZ, links, linkOf: () => links[0] ?? LO, macOf, ...options })
+  return buildTarget({ config: from, hz: HZ, links, linkOf: onLink(links[0] ?? LO), macOf, ...options })
 }
 
 /** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
@@ -70,7 +75,8 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
   const services = live.services.map((service) => observeService(service, slotsOf(service.value)))
   const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
   return {
-    timeouts: live.settings.timeoutTicks,
+    settings: { ...live.settings, era: 0 },
+    peers: new Set(live.peers),
     interfaces: new Map(live.interfaces),
     txPorts: new Set(live.txPorts),
     vips: vips.sort((a, b) => a.address.localeCompare(b.address)),
@@ -80,16 +86,16 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
 }
 
 function observeService({ vip, key, value, destinations }: LiveService, slots: Uint32Array) {
-  const { name, scheduler, forward, flags, ringSize, ringDigest, tableSize } = value
+  const { id: _, ring: __, ringCrc: ___, ...entry } = value
   const real = ({ value: dest }: LiveDestination) => `${addressFromWords(dest.addr)} ${dest.port}`
   const names = new Map(destinations.map((destination) => [destination.id, real(destination)]))
   const facts = destinations.map((destination) => {
-    const { mac, srcMac, ifindex, flags: bits, weight, effectiveWeight } = destination.value
-    return { real: real(destination), mac, srcMac, ifindex, bits, weight, effectiveWeight }
+    const { service: ____, generation: _____, ...rest } = destination.value
+    return { real: real(destination), ...rest }
   })
   return {
     key: `${vip} ${key.protocol} ${key.port}`,
-    entry: { name, scheduler, forward, flags, ringSize, ringDigest, tableSize },
+    entry,
     ring: Array.from(slots, (id) => names.get(id)),
     destinations: facts.sort((a, b) => a.real.localeCompare(b.real)),
   }
@@ -99,15 +105,10 @@ const keyOf = ({ vip, port, protocol, era }: ServiceKey): string => JSON.stringi
 
 /** Every map that a reconciliation writes, as plain JavaScript. */
 export class PlainMaps {
-  settings: Settings = {
-    hashSeed: 1n,
-    timeoutTicks: timeoutTicks(configOf([]), HZ),
-    era: 0,
-    connBuckets: 8,
-    hz: HZ,
-  }
+  settings: Settings = { hashSeed: 1n, era: 0, connBuckets: 8, hz: HZ, ...targetOf(configOf([])).settings }
   readonly interfaces = new Map<number, Interface>()
   readonly txPorts = new Set<number>()
+  readonly peers = new Set<string>()
   /** vip_buckets: ids by address. */
   readonly vipIds = new Map<string, number>()
   readonly vips = new Map<number, Vip>()
@@ -128,6 +129,7 @@ export class PlainMaps {
       settings: this.settings,
       interfaces: new Map(this.interfaces),
       txPorts: new Set(this.txPorts),
+      peers: new Set(this.peers),
       vips,
       services: ours.map(({ key, value }) => ({
         key,
@@ -157,14 +159,16 @@ export class PlainMaps {
     const era = plan.live.settings.era ^ 1
     const all = [
       () => this.#writeInterfaces(plan),
+      () => plan.writePeers.forEach((mac) => this.peers.add(mac)),
       () => plan.writeDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.services.forEach(({ ring }) => ring && this.putRing(ring.index, ring.packed)),
       () => this.#addVips(plan),
       () => plan.live.staleKeys.forEach((key) => this.services.delete(keyOf(key))),
       () => plan.services.forEach((step) => this.#setService({ ...step.key, era }, this.#sealed(step))),
-      () => (this.settings = { ...this.settings, timeoutTicks: plan.target.timeoutTicks, era }),
+      () => (this.settings = { ...this.settings, ...plan.target.settings, era }),
       () => plan.retireDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.vips.forEach(({ id, value }) => this.vips.set(id, value)),
+      () => plan.removePeers.forEach((mac) => this.peers.delete(mac)),
       () => this.#removeInterfaces(plan),
       () => plan.live.services.forEach(({ key }) => this.services.delete(keyOf(key))),
       () => plan.removeVips.forEach(({ address }) => this.vipIds.delete(address)),
@@ -173,7 +177,7 @@ export class PlainMaps {
     for (const step of all.slice(0, steps)) step()
   }
 
-  static readonly STEPS = 13
+  static readonly STEPS = 15
 
   /** In a map of its own, as the kernel does. */
   putRing(index: number, packed: Buffer): void {

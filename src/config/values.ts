@@ -1,0 +1,47 @@
+/** Values that several parts of the configuration have: addresses, MACs, ports, durations. */
+import ipaddr from 'ipaddr.js'
+import { z } from 'zod'
+import { parseAddress } from '../net/address.js'
+import { isUnicastMac, parseMac } from '../net/mac.js'
+import { DURATION_PATTERN, parseDuration } from './duration.js'
+
+const MAX_SECONDS = 31 * 24 * 3600
+
+/** Never the address of a VIP or a real: nobody can be reached by it through the director. */
+export const UNUSABLE_RANGES = new Map<string, string>([
+  ['unspecified', 'the unspecified address'],
+  ['broadcast', 'the broadcast address'],
+  ['multicast', 'a multicast address'],
+  ['loopback', 'a loopback address'],
+])
+
+/** Of `unusable`, by the names that ipaddr.js has for ranges. */
+export const address = (unusable: ReadonlyMap<string, string>) =>
+  z.string().transform((text, context) => {
+    const canonical = parseAddress(text)
+    const fault =
+      canonical === undefined ? 'no IPv4 or IPv6 address' : unusable.get(ipaddr.parse(canonical).range())
+    if (canonical !== undefined && fault === undefined) return canonical
+    context.addIssue({ code: 'custom', message: `\`${text}\` is ${fault}` })
+    return z.NEVER
+  })
+
+/** The MAC of one host. */
+export const hostMac = z.string().transform((text, context) => {
+  const canonical = parseMac(text)
+  if (canonical !== undefined && isUnicastMac(canonical)) return canonical
+  context.addIssue({ code: 'custom', message: `\`${text}\` is no MAC address of one host` })
+  return z.NEVER
+})
+
+/** A duration, in seconds. */
+export const wholeSeconds = z
+  .union([z.int(), z.string().regex(DURATION_PATTERN, 'expected a duration such as `900s`, `5m` or `1h`')])
+  .transform((value) => (typeof value === 'number' ? value : (parseDuration(value) ?? NaN) / 1000))
+  .refine((seconds) => Number.isInteger(seconds), 'expected whole seconds')
+  .refine(
+    (seconds) => !Number.isInteger(seconds) || (seconds >= 1 && seconds <= MAX_SECONDS),
+    `expected 1s to ${MAX_SECONDS / 3600}h`,
+  )
+
+export const port = z.int().min(1).max(65535)
