@@ -3,7 +3,9 @@ import type { Packet } from '../support/packet/build.js'
 import {
   eth,
   icmp4Echo,
+  icmp4Error,
   icmp6Echo,
+  icmp6Error,
   ipv4,
   ipv6,
   packet,
@@ -79,7 +81,7 @@ export const destId = (family: Family, protocol: Transport, real: number): numbe
 
 function destination(family: Family, protocol: Transport, real: number): Destination {
   return {
-    address: family === 4 ? `10.0.0.${11 + real}` : `2001:db8:10::${11 + real}`,
+    address: realAddress(family, real),
     port: PORT,
     mac: REAL_MACS[real] ?? STRANGER_MAC,
     srcMac: OUR_MAC,
@@ -90,6 +92,7 @@ function destination(family: Family, protocol: Transport, real: number): Destina
     live: true,
     neighbour: true,
     local: false,
+    gateway: false,
     weight: 1,
     effectiveWeight: 1,
     upper: 0,
@@ -155,6 +158,43 @@ export function destOf(table: Table, family: Family, protocol: Transport, real: 
   return dest
 }
 
+/** The port that nat reals listen on. */
+export const REAL_PORT = 8080
+
+/** Makes a service one of nat, whose reals have a port of their own. */
+export function makeNat(table: Table, family: Family, protocol: Transport, port: number = REAL_PORT): void {
+  serviceOf(table, family, protocol).forward = 'nat'
+  for (const real of REAL_MACS.keys()) {
+    Object.assign(destOf(table, family, protocol, real), { forward: 'nat', port })
+  }
+}
+
+/** The service for ICMP queries to the VIP, with the destinations of the TCP service under ids of its own. */
+export function addQueryService(table: Table, family: Family, forward: 'dr' | 'nat'): Service {
+  const id = family === 4 ? 30 : 40
+  const ring = REAL_MACS.map((_, real) => {
+    const dest = { ...destination(family, 'tcp', real), service: id, port: 0, forward }
+    table.dests.set(100 * id + real, dest)
+    return 100 * id + real
+  })
+  const service = plainService({ id, ring, forward })
+  table.services.set(serviceKey(VIP_ID[family], 'icmp', 0), service)
+  return service
+}
+
+/** Makes the service of a port the one for all ports; its reals keep the packet's port. */
+export function makePortZero(table: Table, family: Family, protocol: Transport): Service {
+  const service = serviceOf(table, family, protocol)
+  table.services.delete(serviceKey(VIP_ID[family], protocol, PORT))
+  table.services.set(serviceKey(VIP_ID[family], protocol, 0), service)
+  for (const id of service.ring) Object.assign(table.dests.get(id) ?? {}, { port: 0 })
+  return service
+}
+
+/** The address of a real. */
+export const realAddress = (family: Family, real: number): string =>
+  family === 4 ? `10.0.0.${11 + real}` : `2001:db8:10::${11 + real}`
+
 /** The key of the conn that {@link request} belongs to. */
 export const connOf = (family: Family, protocol: Transport, clientPort: number = CLIENT_PORT): string =>
   connKey({ client: CLIENT[family], clientPort, vip: VIP_ID[family], port: PORT, protocol })
@@ -173,10 +213,9 @@ export function knowConn(
     generation: destOf(table, family, protocol, real).generation,
     state: protocol === 'udp' ? 'udp' : 'established',
     live: true,
-    nooutput: true,
+    nooutput: destOf(table, family, protocol, real).forward === 'dr',
     noReuse: false,
     assured: protocol === 'udp',
-    oneWay: true,
     control: undefined,
     ...conn,
   })
@@ -250,4 +289,43 @@ export function echo(family: Family, fields: RequestFields & { reply?: boolean }
     message,
     payload(fields.body ?? 'ping'),
   )
+}
+
+/** A packet from a real, by itself on the director's network, to the client. */
+export function answer(
+  family: Family,
+  protocol: Transport,
+  real: number,
+  fields: RequestFields = {},
+): Packet {
+  const link = eth({ src: fields.srcMac ?? REAL_MACS[real] ?? STRANGER_MAC, dst: fields.dstMac ?? OUR_MAC })
+  const ends = { src: realAddress(family, real), dst: CLIENT[family] }
+  const ports = { sport: fields.sport ?? REAL_PORT, dport: fields.dport ?? CLIENT_PORT }
+  const inside = [ip(family, { ...ends, ...fields }), l4(protocol, { ...fields, ...ports })]
+  return packet(link, fields.tags ?? [], ...inside, payload(fields.body ?? 'answer'))
+}
+
+/** The IP packet in a frame without VLAN tags, as an ICMP error quotes it. */
+export const quoteOf = (frame: Uint8Array, length = Infinity): Uint8Array => frame.slice(14, 14 + length)
+
+export interface ErrorFields {
+  family: Family
+  type: number
+  code?: number
+  /** The four bytes after the checksum. */
+  rest?: number
+  src: string
+  dst: string
+  quoted: Uint8Array
+  srcMac?: string
+  dstMac?: string
+  ttl?: number
+}
+
+/** An ICMP error about `quoted`, the bytes of an IP packet. */
+export function icmpError(fields: ErrorFields): Packet {
+  const { family, type, code = 0, rest = 0, src, dst, quoted, ttl = 64 } = fields
+  const link = eth({ src: fields.srcMac ?? ROUTER_MAC, dst: fields.dstMac ?? OUR_MAC })
+  const message = (family === 4 ? icmp4Error : icmp6Error)({ type, code, rest }, quoted)
+  return packet(link, ip(family, { src, dst, ttl }), message)
 }

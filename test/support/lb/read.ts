@@ -50,7 +50,6 @@ export function readFlows(maps: LbMaps, clock: TestClock): Map<string, Conn> {
         nooutput: has(flags, abi.ConnFlag.nooutput),
         noReuse: has(flags, abi.ConnFlag.noReuse),
         assured: has(flags, abi.ConnFlag.assured),
-        oneWay: has(flags, abi.ConnFlag.oneWay),
         control: control === 0 ? undefined : keyAt(control - 1),
       },
     ]),

@@ -4,11 +4,12 @@ import { addressToWords } from '../../../src/net/address.js'
 import { macBytes } from '../../../src/net/mac.js'
 import type { LbMaps } from '../../../src/dataplane/lb-maps.js'
 import * as abi from '../../../src/maps/generated.js'
-import { clearConns, writeConn } from '../conn-writer.js'
+import { clearConns, writeConn, writeNatConn } from '../conn-writer.js'
 import { countsOf } from '../oracle/counts.js'
 import { isTemplate, type Conn, type ConnStateName, type Protocol, type Service, type Table } from '../oracle/table.js'
 import type { TestClock } from './clock.js'
 import { bitsOf, encodeKey, protocolNumber } from './names.js'
+import { HASH_SEED } from './seed.js'
 
 /** The configuration in force is in this era; the other one holds nothing. */
 export const ERA = 1
@@ -22,7 +23,7 @@ function writeVips(maps: LbMaps, table: Table): void {
     new VipTable(maps.vipBuckets).add({ address, id: vip.id })
     maps.vips.set(vip.id, {
       addr: addressToWords(address),
-      flags: bitsOf(abi.VipFlag, { announce: vip.announce, dropUnmatched: vip.dropUnmatched }),
+      flags: bitsOf(abi.VipFlag, vip),
       echo: abi.Echo[vip.echo],
       up: vip.up ? 1 : 0,
     })
@@ -47,7 +48,7 @@ function writeRings(maps: LbMaps, table: Table): void {
   for (const [, ring] of rings) ring.close()
 }
 
-const serviceValue = (service: Service, clock: TestClock): abi.Service => ({
+const serviceValue = (service: Service, local: boolean, clock: TestClock): abi.Service => ({
   id: service.id,
   ring: service.id,
   ringSize: service.ring.length,
@@ -62,6 +63,7 @@ const serviceValue = (service: Service, clock: TestClock): abi.Service => ({
     noRealDrop: service.noReal === 'drop',
     noRealPass: service.noReal === 'pass',
     keepQuiescent: service.persistence?.expireQuiescent === false,
+    ...{ local },
   }),
   persistenceTicks: clock.ticks(service.persistence?.timeoutNs ?? 0n),
   persistenceScope: service.persistence?.scope ?? 0,
@@ -78,7 +80,8 @@ function writeServices(maps: LbMaps, table: Table, clock: TestClock): void {
     const [vip = '', protocol = '', port = ''] = key.split(' ')
     const number = protocolNumber(protocol as Protocol)
     const entry = { vip: Number(vip), port: Number(port), protocol: number, era: ERA }
-    maps.services.set(entry, serviceValue(service, clock))
+    const local = [...table.dests.values()].some((dest) => dest.service === service.id && dest.local)
+    maps.services.set(entry, serviceValue(service, local, clock))
   }
 }
 
@@ -99,7 +102,7 @@ function writeDests(maps: LbMaps, table: Table): void {
 function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
   const states = Object.keys(abi.ConnState) as ConnStateName[]
   maps.settings.set(0, {
-    hashSeed: 0x0123_4567_89ab_cdefn,
+    hashSeed: HASH_SEED,
     timeoutTicks: states.map((name) => clock.ticks(table.timeoutsNs[name])),
     era: ERA,
     connBuckets: maps.conns.info.maxEntries,
@@ -149,7 +152,10 @@ function writeConns(maps: LbMaps, table: Table, clock: TestClock): void {
   }
   for (const [key, conn] of entries.filter(([name]) => !isTemplate(name))) {
     const template = conn.control === undefined ? undefined : places.get(conn.control)
-    writeConn(maps, connValue(key, conn, template === undefined ? 0 : 1 + template, 0, clock))
+    const value = connValue(key, conn, template === undefined ? 0 : 1 + template, 0, clock)
+    const dest = maps.dests.get(conn.dest)
+    if (dest?.forward === abi.Forward.nat) writeNatConn(maps, value, dest)
+    else writeConn(maps, value)
   }
 }
 

@@ -11,35 +11,11 @@ import {
   packet,
   type Layer,
 } from '../packet/build.js'
-import { concat, readU16, u16 } from '../packet/bytes.js'
+import { concat, readU16 } from '../packet/bytes.js'
 import { EtherType, IpProtocol } from '../packet/layer.js'
-import type { Table, VerdictName, Vip } from './table.js'
-
-/** A verdict with the frame that it makes; without one the frame stays as it came. */
-export interface Decision {
-  verdict: VerdictName
-  frame?: Uint8Array
-  /** Forwarded: the interface that it leaves by. */
-  out?: number
-}
-
-export const destinationMac = (frame: Uint8Array): string => macFromBytes(frame.subarray(0, 6))
-export const sourceMac = (frame: Uint8Array): string => macFromBytes(frame.subarray(6, 12))
-
-/** RFC 1624, equation 3: a checksum after one of the words under it changed. */
-export function updatedChecksum(checksum: number, from: number, to: number): number {
-  let sum = (~checksum & 0xffff) + (~from & 0xffff) + to
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
-}
-
-/** `frame` with the word at `offset` set to `value` and the checksum at `checksumAt` updated. */
-export function withWord(frame: Uint8Array, offset: number, value: number, checksumAt: number): Uint8Array {
-  const changed = frame.slice()
-  changed.set(u16(value), offset)
-  changed.set(u16(updatedChecksum(readU16(frame, checksumAt), readU16(frame, offset), value)), checksumAt)
-  return changed
-}
+import type { Decision } from './decision.js'
+import { destinationMac, sourceMac, withWord } from './frame.js'
+import type { Table, Vip } from './table.js'
 
 /** The VIP that we announce under this address. */
 function announced(table: Table, address: string, family: 4 | 6): Vip | undefined {
@@ -145,10 +121,9 @@ function echoReply(frame: Uint8Array, l3: number, l4: number, family: 4 | 6): Ui
   return reply
 }
 
-/** ICMP or ICMPv6 for a VIP, other than a neighbour solicitation. */
-export function decideIcmp(frame: Uint8Array, l3: number, l4: number, family: 4 | 6, vip: Vip): Decision {
-  const isRequest = frame[l4] === (family === 4 ? 8 : 128) && frame[l4 + 1] === 0
-  if (!isRequest || vip.echo === 'pass') return { verdict: 'passIcmp' }
+/** An echo request to a VIP, answered by its policy. */
+export function decideEcho(frame: Uint8Array, l3: number, l4: number, family: 4 | 6, vip: Vip): Decision {
+  if (vip.echo === 'pass') return { verdict: 'passIcmp' }
   const silent = vip.echo === 'drop' || (vip.echo === 'replyIfUp' && !vip.up)
   if (silent) return { verdict: 'dropEcho' }
   return { verdict: 'replyEcho', frame: echoReply(frame, l3, l4, family) }

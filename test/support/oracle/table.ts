@@ -19,6 +19,8 @@ export interface Vip {
   announce: boolean
   echo: EchoPolicy
   up: boolean
+  /** The host has the address, on an interface of its own. */
+  bind?: boolean
   /** `unmatched: drop`. */
   dropUnmatched?: boolean
 }
@@ -83,6 +85,8 @@ export interface Destination {
   neighbour: boolean
   /** The address is the director's own. */
   local: boolean
+  /** nat: `mac` is of a router on the way to the real. */
+  gateway: boolean
   weight: number
   effectiveWeight: number
   /** Conns at which it counts as overloaded; 0: never. */
@@ -105,8 +109,6 @@ export interface Conn {
   noReuse: boolean
   /** UDP, ICMP: more than the first packet; template: a child was established. */
   assured: boolean
-  /** No reply passes here: `dr`. */
-  oneWay: boolean
   /** The key of the template that it is a child of. */
   control: string | undefined
 }

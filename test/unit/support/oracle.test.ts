@@ -11,7 +11,7 @@ import {
   world,
 } from '../../packet/world.js'
 import { judge } from '../../support/oracle.js'
-import { updatedChecksum } from '../../support/oracle/answer.js'
+import { updatedChecksum } from '../../support/oracle/frame.js'
 import { nextTcpState } from '../../support/oracle/tcp-state.js'
 import { internetChecksum } from '../../support/packet/checksum.js'
 import { expectPacket } from '../../support/packet/diff.js'
@@ -65,6 +65,6 @@ describe('an updated checksum', () => {
 
 describe('the TCP states of the oracle', () => {
   it('know no state of UDP', () => {
-    expect(() => nextTcpState('udp', TcpFlag.ack)).toThrow('udp is no state of TCP')
+    expect(() => nextTcpState('input', 'udp', TcpFlag.ack)).toThrow('udp is no state of TCP')
   })
 })

@@ -1,0 +1,191 @@
+/** Packets of flows: TCP, UDP and ICMP queries to a VIP. */
+import { advance, destinationOf, livingConn, makeConn, realSide, connByRealSide, startsOver } from './conns.js'
+import type { Decision, Flow } from './decision.js'
+import { portUnreachable, reset, timeExceeded } from './errors.js'
+import { sourceMac, translated, ttlOf, withMacs, withTtlDecremented } from './frame.js'
+import { otherDestination, schedule } from './schedule.js'
+import {
+  fragmentKey,
+  NO_COUNTS,
+  serviceKey,
+  type Conn,
+  type Destination,
+  type Service,
+  type Table,
+  type VerdictName,
+} from './table.js'
+import { affinity, joinTemplate, templateOf } from './templates.js'
+import { isSyn } from './tcp-state.js'
+
+export type Counted = Pick<Flow, 'ipLength'>
+
+/** Counts a packet from the client for a service and its destination. */
+export function countRequest(
+  table: Table,
+  destId: number,
+  packet: Counted,
+  conns: number,
+  service: number = table.dests.get(destId)?.service ?? -1,
+): void {
+  for (const [counters, id] of [[table.serviceCounters, service], [table.destCounters, destId]] as const) {
+    const before = counters.get(id) ?? NO_COUNTS
+    const { inPkts, inBytes } = before
+    counters.set(id, {
+      ...before,
+      conns: before.conns + conns,
+      inPkts: inPkts + 1,
+      inBytes: inBytes + packet.ipLength,
+    })
+  }
+}
+
+/** Where a frame leaves towards a destination. */
+export const wayOut = (dest: Destination): number | 'host' => (dest.local ? 'host' : dest.ifindex)
+
+/** What forwarding changes of the link and of a router's business. */
+export function linked(frame: Uint8Array, flow: Pick<Flow, 'l3' | 'family'>, dest: Destination): Uint8Array {
+  if (dest.local) return frame
+  return withMacs(withTtlDecremented(frame, flow.l3, flow.family), dest.mac, dest.srcMac)
+}
+
+/** The packet as a real gets it. */
+export function forwardedFrame(flow: Flow, dest: Destination): Uint8Array {
+  const { frame, l3, l4, family, protocol } = flow
+  if (dest.forward === 'dr') return linked(frame, flow, dest)
+  const port = flow.transport === 'icmp' || dest.port === 0 ? undefined : dest.port
+  const renamed = translated(frame, { l3, l4, family, protocol, end: 'dst', address: dest.address, port })
+  return linked(renamed, flow, dest)
+}
+
+/** Why a packet cannot leave towards a destination, if it cannot. */
+export function obstacle(table: Table, flow: Pick<Flow, 'ingress'>, dest: Destination): VerdictName | undefined {
+  if (dest.local) return undefined
+  if (!dest.neighbour) return 'dropNoNeighbour'
+  const out = dest.ifindex === flow.ingress || table.txPorts.has(dest.ifindex)
+  return out ? undefined : 'dropNoInterface'
+}
+
+const ttlUsedUp = (flow: Flow): boolean => ttlOf(flow.frame, flow.l3, flow.family) <= 1
+
+function followers(table: Table, flow: Flow, conn: Pick<Conn, 'dest' | 'generation'>): void {
+  if (flow.fragment === undefined) return
+  const { dest, generation } = conn
+  const key = fragmentKey(flow.client, flow.vipAddress, flow.protocol, flow.fragment.id)
+  const expires = table.now + table.fragmentNs
+  table.fragments.set(key, { dest, generation, expires, way: 'toReal', vip: flow.vip.id })
+}
+
+function knownFlow(table: Table, flow: Flow, conn: Conn, dest: Destination): Decision {
+  if (!dest.local && ttlUsedUp(flow)) return timeExceeded(table, flow)
+  const blocked = obstacle(table, flow, dest)
+  if (blocked !== undefined) return { verdict: blocked }
+  advance(table, flow.key, flow.flags, 'input')
+  followers(table, flow, conn)
+  countRequest(table, conn.dest, flow, 0)
+  return { verdict: 'forwardKnown', frame: forwardedFrame(flow, dest), out: wayOut(dest) }
+}
+
+/** The service of a flow: on its port, else the one for all ports. */
+export function serviceOf(table: Table, flow: Pick<Flow, 'vip' | 'transport' | 'port'>): Service | undefined {
+  const on = (port: number): Service | undefined => table.services.get(serviceKey(flow.vip.id, flow.transport, port))
+  return on(flow.port) ?? on(0)
+}
+
+function unmatched(table: Table, flow: Flow): Decision {
+  const verdict = flow.vip.dropUnmatched === true ? 'dropUnmatched' : 'passUnmatched'
+  return ttlUsedUp(flow) && flow.vip.bind !== true
+    ? portUnreachable(table, flow, 'replyUnmatched', verdict)
+    : { verdict }
+}
+
+function withoutReal(table: Table, flow: Flow, service: Service): Decision {
+  if (service.noReal === 'drop') return { verdict: 'dropNoReal' }
+  if (service.noReal === 'pass') return { verdict: 'passNoReal' }
+  return portUnreachable(table, flow, 'replyNoReal', 'dropNoReal')
+}
+
+const mayStart = (flow: Flow, service: Service): boolean =>
+  flow.transport !== 'tcp' || isSyn(flow.flags) || (service.sloppy && (flow.flags & 4) === 0)
+
+/** The destinations that are tried for a nat conn whose real's side may be taken. */
+const ATTEMPTS = 15
+
+/** A destination at which no other conn has the real's side of this one. */
+function withoutClash(table: Table, flow: Flow, service: Service, first: number): number | undefined {
+  const clashes = (id: number): boolean => {
+    const dest = table.dests.get(id)
+    if (dest?.forward !== 'nat') return false
+    return connByRealSide(table, realSide(flow.key, dest), flow.key) !== undefined
+  }
+  if (!clashes(first)) return first
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const other = otherDestination(table, flow, service, attempt)
+    if (other !== undefined && !clashes(other)) return other
+  }
+  return undefined
+}
+
+function fromPeer(table: Table, flow: Flow, service: Service): Decision | undefined {
+  if (!table.peers.has(sourceMac(flow.frame))) return undefined
+  const isHere = [...table.dests.values()].some((dest) => dest.service === service.id && dest.local)
+  return { verdict: isHere ? 'passPeer' : 'dropLoop' }
+}
+
+function newFlow(table: Table, flow: Flow): Decision {
+  const service = serviceOf(table, flow)
+  if (service === undefined) return unmatched(table, flow)
+  if (!mayStart(flow, service)) return { verdict: 'passNoConn' }
+  const passed = fromPeer(table, flow, service)
+  if (passed !== undefined) return passed
+  const { persistence } = service
+  const template = persistence === undefined ? undefined : templateOf(flow, persistence)
+  const bound = template === undefined || persistence === undefined ? undefined : affinity(table, template, persistence)
+  const chosen = bound ?? schedule(table, flow, service)
+  if (chosen === undefined) return withoutReal(table, flow, service)
+  return start(table, flow, service, chosen)
+}
+
+/** A new flow has got its destination. */
+function start(table: Table, flow: Flow, service: Service, chosen: number): Decision {
+  const destId = withoutClash(table, flow, service, chosen)
+  if (destId === undefined) return { verdict: 'dropClash' }
+  const dest = table.dests.get(destId)
+  if (dest === undefined) return withoutReal(table, flow, service)
+  const isOwn = !dest.local && !dest.gateway && sourceMac(flow.frame) === dest.mac
+  if (isOwn) return { verdict: 'dropLoop' }
+  if (!dest.local && ttlUsedUp(flow)) return timeExceeded(table, flow)
+  const blocked = obstacle(table, flow, dest)
+  if (blocked !== undefined) return { verdict: blocked }
+  if (!service.onePacket) remember(table, flow, service, destId, dest, destId === chosen)
+  followers(table, flow, { dest: destId, generation: dest.generation })
+  countRequest(table, destId, flow, 1, service.id)
+  const verdict = service.onePacket ? 'forwardOnePacket' : 'forwardNew'
+  return { verdict, frame: forwardedFrame(flow, dest), out: wayOut(dest) }
+}
+
+/** `joins`: a conn that went elsewhere for a clash is no child of the client's template. */
+function remember(
+  table: Table,
+  flow: Flow,
+  service: Service,
+  destId: number,
+  dest: Destination,
+  joins: boolean,
+): void {
+  const { persistence } = service
+  const control = persistence === undefined || !joins ? undefined : templateOf(flow, persistence)
+  if (control !== undefined && persistence !== undefined) joinTemplate(table, control, destId, persistence)
+  makeConn(table, flow, destId, dest, { noReuse: control !== undefined || !service.connReuse, control })
+}
+
+/** The conn's destination was taken out of the configuration. */
+function realGone(table: Table, flow: Flow): Decision {
+  return flow.transport !== 'tcp' || isSyn(flow.flags) ? newFlow(table, flow) : reset(table, flow)
+}
+
+export function decideFlow(table: Table, flow: Flow): Decision {
+  const conn = livingConn(table, flow.key)
+  if (conn === undefined || startsOver(flow, conn)) return newFlow(table, flow)
+  const dest = destinationOf(table, conn)
+  return dest === undefined ? realGone(table, flow) : knownFlow(table, flow, conn, dest)
+}
