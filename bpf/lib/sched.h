@@ -1,98 +1,77 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /*
- * Real selection. Every scheduler is a ring that user space has built (src/scheduler) and a
- * function that picks the slot; src/scheduler/hash.ts has the same functions in TypeScript.
+ * Real selection. Every scheduler has a ring that user space has built (src/scheduler): some take
+ * a slot of it, the others look at all destinations in it.
  */
 #ifndef LB_SCHED_H
 #define LB_SCHED_H
 
-#include "packet.h"
+#include "sched_count.h"
+#include "sched_lblcr.h"
+#include "sched_ring.h"
+#include "sched_twos.h"
 
-#define LB_NO_DEST    0xffffffff
-
-#define MURMUR_SEED   0x76656572 /* "veer" */
-#define MURMUR_C1     0xcc9e2d51
-#define MURMUR_C2     0x1b873593
-#define MURMUR_N      0xe6546b64
-#define MURMUR_LENGTH 20
-#define GOLDEN_PRIME  2654435761u
-
-static __always_inline __u32 rotate_left(__u32 value, __u32 bits)
+static __always_inline __u32 sched_lblc(const struct lb_service *service)
 {
-	return value << bits | value >> (32 - bits);
+	__u32 id = lblc_cached(service->id, service->ring, service->ring_size);
+
+	if (id != LB_NO_DEST)
+		return id;
+	id = sched_count(LB_SCHED_WLC, service->ring, service->ring_size);
+	lblc_remember(service->id, id);
+	return id;
 }
 
-static __always_inline __u32 murmur_block(__u32 hash, __u32 block)
+static __always_inline __u32 sched_lblcr(const struct lb_service *service)
 {
-	block = rotate_left(block * MURMUR_C1, 15) * MURMUR_C2;
-	return rotate_left(hash ^ block, 13) * 5 + MURMUR_N;
+	__u32 id = lblcr_member(service->id, service->ring, service->ring_size);
+
+	if (id != LB_NO_DEST)
+		return id;
+	id = sched_count(LB_SCHED_WLC, service->ring, service->ring_size);
+	lblcr_join(service->id, id);
+	return id;
 }
 
-/* MurmurHash3_x86_32 of an address and a port, as five words in host order. */
-static __always_inline __u32 flow_hash(const struct lb_addr *addr, __u32 port)
-{
-	__u32 hash = MURMUR_SEED;
-	int i;
-
-	for (i = 0; i < 4; i++)
-		hash = murmur_block(hash, bpf_ntohl(addr->word[i]));
-	hash = murmur_block(hash, port) ^ MURMUR_LENGTH;
-	hash = (hash ^ hash >> 16) * 0x85ebca6b;
-	hash = (hash ^ hash >> 13) * 0xc2b2ae35;
-	return hash ^ hash >> 16;
-}
-
-/* The bucket of sh and dh, as ip_vs_sh.c and ip_vs_dh.c fold and multiply. */
-static __always_inline __u32 bucket_of(const struct lb_addr *addr, __u32 port)
-{
-	__u32 key = bpf_ntohl(addr->word[0]) ^ bpf_ntohl(addr->word[1]) ^ bpf_ntohl(addr->word[2]) ^
-	            bpf_ntohl(addr->word[3]);
-
-	return (key + port) * GOLDEN_PRIME >> 24;
-}
-
-/* rr and wrr: one after the other, over all CPUs. */
-static __always_inline __u32 next_slot(const struct lb_service *service)
-{
-	struct lb_sched_state *state = bpf_map_lookup_elem(&sched_state, &service->id);
-
-	return state ? __sync_fetch_and_add(&state->cursor, 1) % service->ring_size : 0;
-}
-
-static __always_inline __u32 pick_slot(const struct lb_service *service,
-                                       const struct lb_packet *pkt)
-{
-	__u32 port = service->flags & LB_SVC_F_PORTS ? bpf_ntohs(pkt->key.client_port) : 0;
-
-	switch (service->scheduler) {
-	case LB_SCHED_MH:
-		return (__u64)flow_hash(&pkt->key.client, port) * service->ring_size >> 32;
-	case LB_SCHED_SH:
-		return bucket_of(&pkt->key.client, port);
-	case LB_SCHED_DH:
-		return bucket_of(&pkt->dst, 0);
-	default:
-		return next_slot(service);
-	}
-}
-
-/* The destination of a new flow, LB_NO_DEST when the service has none. */
+/* The destination of a new flow, LB_NO_DEST when the service has none that takes it. */
 static __always_inline __u32 sched_pick(const struct lb_service *service,
                                         const struct lb_packet *pkt)
 {
-	const struct lb_ring_chunk *chunk;
-	__u32 slot, index;
-	void *ring;
+	if (!service->ring_size)
+		return LB_NO_DEST;
+	switch (service->scheduler) {
+	case LB_SCHED_MH:
+	case LB_SCHED_RR:
+	case LB_SCHED_WRR:
+	case LB_SCHED_SH:
+	case LB_SCHED_DH:
+		return sched_ring(service, pkt);
+	case LB_SCHED_TWOS:
+		return sched_twos(pkt->conn_hash, service->ring, service->ring_size);
+	case LB_SCHED_LBLC:
+		return sched_lblc(service);
+	case LB_SCHED_LBLCR:
+		return sched_lblcr(service);
+	default:
+		return sched_count(service->scheduler, service->ring, service->ring_size);
+	}
+}
+
+/*
+ * A destination for a flow that its first choice will not do for: by hash of the flow and the
+ * attempt, so maybe the first choice again. LB_NO_DEST when that one is overloaded; the one of
+ * another attempt may not be.
+ */
+static __always_inline __u32 sched_other(const struct lb_service *service,
+                                         const struct lb_packet *pkt, __u32 attempt)
+{
+	__u64 hash = hash_finish(hash_word(pkt->conn_hash, attempt));
+	__u32 id;
 
 	if (!service->ring_size)
 		return LB_NO_DEST;
-	slot = pick_slot(service, pkt);
-	index = slot / LB_RING_CHUNK;
-	ring = bpf_map_lookup_elem(&rings, &service->ring);
-	if (!ring)
-		return LB_NO_DEST;
-	chunk = bpf_map_lookup_elem(ring, &index);
-	return chunk ? chunk->slot[slot % LB_RING_CHUNK] : LB_NO_DEST;
+	id = ring_dest(service->ring, hash_scale(hash >> 32, service->ring_size));
+	return dest_takes_more(id) ? id : LB_NO_DEST;
 }
 
 #endif

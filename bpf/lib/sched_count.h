@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Schedulers that take the least of all destinations by weight and conns:
+ * net/netfilter/ipvs/ip_vs_{lc,wlc,sed,nq,fo,ovf}.c of Linux 6.1.
+ *
+ * CPUs count while others scan: each number was true at some moment of the scan.
+ */
+#ifndef LB_SCHED_COUNT_H
+#define LB_SCHED_COUNT_H
+
+#include "sched_load.h"
+
+struct lb_count_scan {
+	__u32 ring;
+	__u32 size;
+	__u32 scheduler; /* enum lb_scheduler */
+	__u32 pad;
+	struct lb_choice least;
+};
+
+static __always_inline void count_offer(struct lb_count_scan *scan, __u32 id,
+                                        const struct lb_load *load)
+{
+	struct lb_choice *least = &scan->least;
+
+	switch (scan->scheduler) {
+	case LB_SCHED_LC:
+		least_offer(least, id, load_overhead(load), 1);
+		break;
+	case LB_SCHED_WLC:
+		least_offer(least, id, load_overhead(load), load->weight);
+		break;
+	case LB_SCHED_SED:
+		least_offer(least, id, (__u64)load->active + 1, load->weight);
+		break;
+	case LB_SCHED_NQ: /* an idle one costs nothing, so the first of them is the least */
+		least_offer(least, id, load->active ? (__u64)load->active + 1 : 0, load->weight);
+		break;
+	case LB_SCHED_OVF:
+		if (load->active > load->weight)
+			break;
+		least_offer(least, id, 0x10000 - load->weight, 1);
+		break;
+	default: /* fo: the highest weight costs the least */
+		least_offer(least, id, 0x10000 - load->weight, 1);
+	}
+}
+
+/* Looks at a run of the ring. Returns 1 at its end. */
+LB_SUBPROGRAM int count_run(struct lb_count_scan *scan, __u32 run)
+{
+	const __u32 *slots;
+	__u32 i, left;
+
+	if (!scan)
+		return 1;
+	slots = ring_run(scan->ring, run);
+	if (!slots)
+		return 1;
+	left = scan->size - run * LB_RING_RUN;
+	for (i = 0; i < LB_RING_RUN; i++) {
+		const struct lb_dest_state *state;
+		const struct lb_dest *dest;
+		__u32 id = slots[i];
+		struct lb_load load;
+
+		if (i >= left)
+			return 1;
+		dest = dest_lookup(id);
+		state = bpf_map_lookup_elem(&dest_state, &id);
+		if (dest && state && !dest_overloaded(dest, state) && load_get(dest, state, &load))
+			count_offer(scan, id, &load);
+	}
+	return 0;
+}
+
+static long count_later_run(__u32 run, struct lb_count_scan *scan)
+{
+	return count_run(scan, run + 1) != 0;
+}
+
+/* The destination that lc, wlc, sed, nq, fo or ovf takes now. */
+LB_SUBPROGRAM __u32 sched_count(__u32 scheduler, __u32 ring, __u32 size)
+{
+	struct lb_count_scan scan = {
+		.ring = ring,
+		.size = size,
+		.scheduler = scheduler,
+		.least.dest = LB_NO_DEST,
+	};
+
+	/* Most services end in the first run, and a callback costs a call more. */
+	if (!count_run(&scan, 0))
+		bpf_loop(ring_runs(size), count_later_run, &scan, 0);
+	return scan.least.dest;
+}
+
+#endif
