@@ -123,6 +123,7 @@ enum lb_service_flag {
 	LB_SVC_F_NO_REAL_DROP = 1 << 5,   /* noReal: drop; neither of the two: reject */
 	LB_SVC_F_NO_REAL_PASS = 1 << 6,   /* noReal: pass */
 	LB_SVC_F_KEEP_QUIESCENT = 1 << 7, /* persistence.expireQuiescent: false */
+	LB_SVC_F_LOCAL = 1 << 8,          /* has a destination with LB_DEST_F_LOCAL */
 };
 
 /*
@@ -166,6 +167,7 @@ enum lb_dest_flag {
 	LB_DEST_F_LIVE = 1 << 0,      /* in the configuration */
 	LB_DEST_F_NEIGHBOUR = 1 << 1, /* mac is known */
 	LB_DEST_F_LOCAL = 1 << 2,     /* the address is the director's own: to the host's stack */
+	LB_DEST_F_GATEWAY = 1 << 3,   /* nat: mac is of a router on the way to the real */
 };
 
 /*
@@ -266,7 +268,6 @@ enum lb_conn_flag {
 	LB_CONN_F_ASSURED =
 		1
 		<< 3, /* UDP, ICMP: more than the first packet; template: a child was established */
-	LB_CONN_F_ONE_WAY = 1 << 4, /* no reverse entry: dr */
 };
 
 /*
@@ -480,6 +481,7 @@ enum lb_verdict {
 	LB_PASS_PEER = 42, /* from a peer director, and a real of the service is on this host */
 	LB_PASS_NOT_REPLY = 43, /* tc_reply: belongs to no conn */
 	LB_PASS_TOO_BIG = 44,   /* tc_reply: exceeds the MTU of the way out; the host says so */
+	LB_PASS_TTL = 45,       /* tc_reply: TTL or hop limit used up; the host says so */
 	/* 64..127: dropped */
 	LB_DROP_MALFORMED = 64,    /* for a VIP: lengths or headers contradict each other */
 	LB_DROP_FRAGMENT = 65,     /* a fragment whose first one was not seen */

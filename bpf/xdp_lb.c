@@ -4,14 +4,13 @@
  * A packet leaves with exactly one verdict, counted in lib/verdict.h.
  */
 #include "lib/arp.h"
-#include "lib/conn.h"
 #include "lib/echo.h"
-#include "lib/fwd_dr.h"
+#include "lib/flow.h"
+#include "lib/icmp_flow.h"
 #include "lib/nd.h"
 #include "lib/packet.h"
 #include "lib/parse.h"
-#include "lib/sched.h"
-#include "lib/stats.h"
+#include "lib/sweep.h"
 #include "lib/verdict.h"
 #include "lib/vip.h"
 
@@ -37,54 +36,10 @@ const struct {
 	enum lb_verdict verdict;
 } lb_types = {};
 
-static __always_inline const struct lb_service *service_lookup(const struct lb_packet *pkt,
-                                                               __u32 era)
-{
-	struct lb_service_key key = {
-		.vip = pkt->vip,
-		.port = pkt->key.port,
-		.protocol = pkt->protocol,
-		.era = era,
-	};
+/* No verdict: the packet belongs to a flow as TCP and UDP do, and pkt->key is complete. */
+#define LB_IS_FLOW (-2)
 
-	return bpf_map_lookup_elem(&services, &key);
-}
-
-/* A flow without a conn: schedule it. */
-static __always_inline int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
-{
-	const struct lb_settings *set = settings_get();
-	const struct lb_service *service;
-	const struct lb_dest *dest;
-	struct lb_headers hdr;
-	int verdict, recorded;
-	__u32 dest_id;
-
-	if (!set)
-		return LB_PASS_UNMATCHED;
-	service = service_lookup(pkt, set->era);
-	if (!service)
-		return LB_PASS_UNMATCHED;
-	if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags) &&
-	    (!(service->flags & LB_SVC_F_SLOPPY) || (pkt->tcp_flags & LB_TCP_RST)))
-		return LB_PASS_NO_CONN;
-	if (!headers_get(ctx, pkt, &hdr))
-		return LB_DROP_MALFORMED;
-	if (ttl_of(&hdr, pkt->family) <= 1)
-		return LB_DROP_TTL;
-	dest_id = sched_pick(service, pkt);
-	dest = dest_lookup(dest_id);
-	if (!dest)
-		return LB_DROP_NO_REAL;
-	verdict = fwd_prepare(&hdr, dest, pkt->family, ctx->ingress_ifindex, &pkt->forward_action);
-	if (verdict != LB_UNDECIDED)
-		return verdict;
-	recorded = conn_record(pkt, dest, dest_id, set, hdr.eth->dest);
-	stats_forwarded(pkt, service->id, dest_id, recorded);
-	fwd_dr(&hdr, dest, pkt->family);
-	return recorded ? LB_FORWARD_NEW : LB_FORWARD_STATELESS;
-}
-
+/* ICMP or ICMPv6 to a VIP. */
 static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	struct lb_icmp *icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
@@ -94,92 +49,81 @@ static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 		return LB_DROP_MALFORMED;
 	if ((void *)(icmp + 1) > frame_end(ctx))
 		return verdict_of_short(ctx);
+	if (icmp_is_request(icmp->type, pkt->family) && query_has_service(pkt, icmp))
+		return LB_IS_FLOW;
+	/* Neither what we answer nor what we translate can be told from a part of it. */
+	if (pkt->fragment)
+		return LB_DROP_FRAGMENT;
 	if (icmp->type == request && icmp->code == 0)
 		return echo_answer(ctx, pkt);
+	if (icmp_is_error(icmp->type, pkt->family))
+		return icmp_error_to_real(ctx, pkt);
 	if (pkt->family == 6 && pkt->l4_off == pkt->l3_off + sizeof(struct ipv6hdr))
 		return nd_answer(ctx, pkt);
 	return LB_PASS_ICMP;
 }
 
-/* Whatever is not a packet of a known flow; `parsed` is the verdict that parsing came to. */
-LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+/* A fragment without ports: where its datagram's first one went. */
+LB_SUBPROGRAM int later_fragment(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	if (!pkt)
+	const struct lb_fragment *first;
+	const struct lb_dest *dest;
+	struct lb_headers hdr;
+	int verdict;
+
+	if (!pkt || !headers_get(ctx, pkt, &hdr))
 		return LB_DROP_MALFORMED;
+	first = fragment_find(pkt);
+	if (!first)
+		return LB_DROP_FRAGMENT;
+	if (first->way != LB_FRAGMENT_TO_REAL)
+		return LB_PASS_FRAGMENT;
+	dest = dest_lookup(first->dest);
+	if (!dest || !dest_is(dest, first->generation))
+		return LB_DROP_FRAGMENT;
+	verdict = fwd_prepare(pkt, &hdr, dest, pkt->family, ctx->ingress_ifindex);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	stats_forwarded(pkt, dest->service, first->dest, 0);
+	return fwd_any(ctx, pkt, dest) ? LB_FORWARD_FRAGMENT : LB_DROP_MALFORMED;
+}
+
+/* What is neither TCP nor UDP, or could not be parsed as such. */
+static __always_inline int other_to_vip(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+{
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
 		return parsed;
-	switch (pkt->protocol) {
-	case IPPROTO_TCP:
-	case IPPROTO_UDP:
-		return new_flow(ctx, pkt);
-	case IPPROTO_ICMP:
-		return pkt->family == 4 ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
-	case IPPROTO_ICMPV6:
-		return pkt->family == 6 ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
-	default:
-		return LB_PASS_PROTOCOL;
-	}
+	if (pkt->fragment == LB_FRAGMENT_LATER)
+		return later_fragment(ctx, pkt);
+	if (pkt->protocol == (pkt->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
+		return icmp_to_vip(ctx, pkt);
+	return LB_PASS_PROTOCOL;
 }
 
-/* A packet of a flow whose conn is alive and has its destination. */
-static __always_inline int known_flow(struct xdp_md *ctx, struct lb_packet *pkt,
-                                      const struct lb_headers *hdr, struct lb_conn *conn,
-                                      const struct lb_dest *dest, const struct lb_settings *set,
-                                      __u32 now, __u8 family)
+/* `parsed`: the verdict that parsing came to. */
+LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
 {
-	int verdict;
-
-	/* Its first packet has had the MAC looked up already. */
-	if (!mac_equal(hdr->eth->dest, conn->mac) && !frame_is_ours(ctx))
-		return LB_PASS_OTHER_HOST;
-	verdict = fwd_prepare(hdr, dest, family, ctx->ingress_ifindex, &pkt->forward_action);
-	if (verdict != LB_UNDECIDED)
-		return verdict;
-	conn_advance(conn, pkt, set, now);
-	stats_forwarded(pkt, dest->service, conn->dest, 0);
-	fwd_dr(hdr, dest, family);
-	return LB_FORWARD_KNOWN;
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	return other_to_vip(ctx, pkt, parsed);
 }
 
-/* A TCP or UDP packet to a VIP. Its conn decides, if it has one that is alive. */
-static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt,
-                                       const struct lb_headers *hdr, __u8 family)
-{
-	const struct lb_settings *set = settings_get();
-	int parsed = LB_UNDECIDED;
-	struct lb_conn_place place;
-	const struct lb_dest *dest;
-	__u32 now = ticks_now();
-	struct lb_conn *conn;
-
-	if (!set)
-		return LB_PASS_UNMATCHED;
-	pkt->conn_hash = conn_hash(pkt->key_word, set->hash_seed);
-	place = conn_find(pkt, set->conn_buckets);
-	if (place.bucket && !tick_passed(conn_at(&place)->expires, now) &&
-	    !conn_reused(conn_at(&place), pkt)) {
-		conn = conn_at(&place);
-		dest = dest_lookup(conn->dest);
-		if (dest && conn_dest_valid(conn, dest))
-			return known_flow(ctx, pkt, hdr, conn, dest, set, now, family);
-		if (pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
-			parsed = LB_DROP_REAL_GONE;
-	}
-	pkt->conn_id = place.bucket ? place.id : LB_CONN_NOWHERE;
-	return to_vip_slow(ctx, pkt, parsed);
-}
-
-static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt,
-                                  const struct lb_headers *hdr, int parsed, __u8 family)
+static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, struct lb_headers *hdr,
+                                  int parsed, __u8 family)
 {
 	if (parsed == LB_UNDECIDED)
 		parsed = parse_l4(ctx, pkt);
-	if (parsed == LB_UNDECIDED &&
-	    (pkt->protocol == IPPROTO_TCP || pkt->protocol == IPPROTO_UDP))
-		return flow_to_vip(ctx, pkt, hdr, family);
-	return to_vip_slow(ctx, pkt, parsed);
+	if (parsed != LB_UNDECIDED || pkt->fragment == LB_FRAGMENT_LATER ||
+	    (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)) {
+		parsed = to_vip_slow(ctx, pkt, parsed);
+		if (parsed != LB_IS_FLOW)
+			return parsed;
+		if (!headers_get_as(ctx, pkt, hdr, family))
+			return LB_DROP_MALFORMED;
+	}
+	return flow_to_vip(ctx, pkt, hdr, family);
 }
 
 static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt)
@@ -199,6 +143,7 @@ static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	if (!vip)
 		return LB_PASS_NOT_VIP;
 	pkt->vip = vip->id;
+	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv4_rest(ctx, pkt, ip), 4);
 }
 
@@ -223,6 +168,7 @@ static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	if (!vip)
 		return LB_PASS_NOT_VIP;
 	pkt->vip = vip->id;
+	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv6_rest(ctx, pkt, ip6), 6);
 }
 
@@ -246,8 +192,14 @@ SEC("xdp.frags")
 int xdp_lb(struct xdp_md *ctx)
 {
 	struct lb_packet pkt = {};
+	int verdict = classify(ctx, &pkt);
 
-	return verdict_action(&pkt, classify(ctx, &pkt));
+	/* Where the host put the first fragment it has to have the others too. */
+	if (pkt.fragment == LB_FRAGMENT_FIRST && verdict >= LB_PASS_NOT_IP &&
+	    verdict < LB_DROP_MALFORMED)
+		fragment_record(&pkt, 0, 0, LB_FRAGMENT_PASS);
+	explain_verdict(verdict);
+	return verdict_action(&pkt, verdict);
 }
 
 /* The clock of the conn timers, for user space: jiffies as the first 8 bytes of the packet. */
@@ -260,6 +212,26 @@ int lb_clock(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	*out = bpf_jiffies64();
 	return XDP_PASS;
+}
+
+/* Walks over the buckets that the packet names (its first two words), for tests and benchmarks. */
+SEC("xdp.frags")
+int lb_sweep(struct xdp_md *ctx)
+{
+	__u32 *range = frame_data(ctx);
+
+	if ((void *)(range + 2) > frame_end(ctx))
+		return XDP_ABORTED;
+	sweep_range(range[0], range[1]);
+	return XDP_PASS;
+}
+
+/* Starts the sweeper; run once when the program is loaded. */
+SEC("xdp.frags")
+int lb_sweep_start(struct xdp_md *ctx)
+{
+	(void)ctx;
+	return sweep_start() ? XDP_ABORTED : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

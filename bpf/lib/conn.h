@@ -1,128 +1,315 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Conns: whether one counts, how packets move its state and timer, and how it is recorded. */
+/* How packets move the state and timer of their conn, and how a new conn is recorded. */
 #ifndef LB_CONN_H
 #define LB_CONN_H
 
+#include "conn_end.h"
 #include "conn_table.h"
-#include "packet.h"
+#include "reverse.h"
+#include "settings.h"
 #include "tcp_state.h"
-
-static __always_inline const struct lb_settings *settings_get(void)
-{
-	__u32 zero = 0;
-
-	return bpf_map_lookup_elem(&settings, &zero);
-}
-
-static __always_inline const struct lb_dest *dest_lookup(__u32 id)
-{
-	return bpf_map_lookup_elem(&dests, &id);
-}
-
-/* The conn's destination is still the one that it was made for. */
-static __always_inline int conn_dest_valid(const struct lb_conn *conn, const struct lb_dest *dest)
-{
-	return dest->generation == conn->generation && (dest->flags & LB_DEST_F_LIVE);
-}
 
 /*
  * A SYN that meets a conn on its way out starts over at once (net/netfilter/ipvs/ip_vs_core.c,
- * is_new_conn_expected(); FIN_WAIT because the real's FIN is never seen in dr).
+ * is_new_conn_expected(); FIN_WAIT where the real's FIN is never seen).
  */
-static __always_inline int conn_reused(const struct lb_conn *conn, const struct lb_packet *pkt)
+static __always_inline int conn_reused(union lb_life life, const struct lb_packet *pkt)
 {
-	return pkt->protocol == IPPROTO_TCP && tcp_is_syn(pkt->tcp_flags) &&
-	       (conn->state == LB_CONN_TIME_WAIT || conn->state == LB_CONN_CLOSE ||
-	        conn->state == LB_CONN_FIN_WAIT);
-}
-
-/* The state after this packet. */
-static __always_inline __u8 conn_next_state(__u8 state, const struct lb_packet *pkt)
-{
-	if (pkt->protocol != IPPROTO_TCP)
-		return LB_CONN_UDP;
-	return tcp_next_state(state, pkt->tcp_flags);
+	if (pkt->protocol != IPPROTO_TCP || !tcp_is_syn(pkt->tcp_flags) ||
+	    (life.flags & LB_CONN_F_NO_REUSE))
+		return 0;
+	return life.state == LB_CONN_TIME_WAIT || life.state == LB_CONN_CLOSE ||
+	       (life.state == LB_CONN_FIN_WAIT && (life.flags & LB_CONN_F_NOOUTPUT));
 }
 
 static __always_inline __u32 conn_timeout(const struct lb_settings *set, __u8 state)
 {
-	return state < LB_CONN_STATES ? set->timeout_ticks[state] : 0;
+	__u32 index = state;
+
+	/* The verifier has to see one register checked and used. */
+	asm volatile("" : "+r"(index));
+	return index < LB_CONN_STATES ? set->timeout_ticks[index] : 0;
 }
 
-/* State and timer after this packet. A line that others read is written only when it changes. */
-static __always_inline void conn_advance(struct lb_conn *conn, const struct lb_packet *pkt,
-                                         const struct lb_settings *set, __u32 now)
+/* The life after a packet of a conn that has one, without its timer. */
+static __always_inline union lb_life life_after(union lb_life life, const struct lb_packet *pkt,
+                                                enum lb_direction direction)
 {
-	__u8 state = conn_next_state(conn->state, pkt);
-	__u32 expires = now + conn_timeout(set, state);
-
-	if (conn->state != state)
-		conn->state = state;
-	if (conn->expires != expires)
-		conn->expires = expires;
+	if (pkt->protocol == IPPROTO_TCP) {
+		if (direction == LB_OUTPUT)
+			life.flags &= ~LB_CONN_F_NOOUTPUT;
+		life.state = tcp_next_state(
+			direction == LB_INPUT && (life.flags & LB_CONN_F_NOOUTPUT) ? LB_INPUT_ONLY
+										   : direction,
+			life.state, pkt->tcp_flags);
+	} else {
+		life.flags |= LB_CONN_F_ASSURED;
+	}
+	return life;
 }
 
-/* Inserts a conn whose key is not there. Returns 0 when there is no room. */
-static __always_inline int conn_insert(struct lb_packet *pkt, const struct lb_conn *conn,
-                                       __u32 buckets, __u32 now)
+/* A child that is established assures its template (ip_vs_control_assure_ct()). */
+static __always_inline void template_assure(__u32 control)
 {
-	__u32 id = conn_claim(buckets, pkt->conn_hash, now);
-	struct lb_conn_place place = conn_place(buckets, pkt->conn_hash, id);
+	struct lb_conn_place place = conn_numbered(control - 1);
+	union lb_life life, assured;
+
+	if (!place.bucket)
+		return;
+	life = conn_life(conn_at(&place));
+	assured = life;
+	assured.flags |= LB_CONN_F_ASSURED;
+	if ((life.flags & LB_CONN_F_LIVE) && assured.word != life.word)
+		conn_life_swap(conn_at(&place), life, assured);
+}
+
+/* What a change of state brings with it. */
+LB_SUBPROGRAM int conn_changed(__u32 number, __u32 before, __u32 after)
+{
+	struct lb_conn_place place = conn_numbered(number);
+	__u64 change = count_of_state(after) - count_of_state(before);
+	union lb_dest_ref ref;
 
 	if (!place.bucket)
 		return 0;
-	conn_publish(pkt, &place, conn, buckets, now);
+	ref = conn_dest(conn_at(&place));
+	if (change)
+		dest_count(ref.dest, ref.generation, change);
+	if (after == LB_CONN_ESTABLISHED && conn_at(&place)->control)
+		template_assure(conn_at(&place)->control);
+	return 0;
+}
+
+/*
+ * State and timer after this packet; a line that others read is written only when it changes. Returns 0
+ * when the conn has been ended since its life was read: then what was read with it is not to be
+ * used.
+ */
+static __always_inline int conn_advance(struct lb_conn *conn, union lb_life life,
+                                        const struct lb_packet *pkt, const struct lb_settings *set,
+                                        enum lb_direction direction, __u32 number, __u32 now)
+{
+	union lb_life next = life_after(life, pkt, direction);
+
+	next.expires = now + conn_timeout(set, next.state);
+	if (next.word == life.word || lb_dry_run)
+		return conn_is_still(conn, life);
+	compiler_barrier();
+	if (!conn_life_swap(conn, life, next))
+		/* Another packet of the flow was faster: its state and timer do as well. */
+		return conn_is_still(conn, life);
+	if (next.state != life.state)
+		conn_changed(number, life.state, next.state);
+	return 1;
+}
+
+/* Ends a conn that has this key, whoever was its owner; 0 when it has ended already. */
+static __always_inline int conn_end(struct lb_query *query, __u32 number, __u32 now)
+{
+	struct lb_conn_place place = conn_numbered(number);
+	union lb_life life;
+
+	if (!place.bucket)
+		return 0;
+	life = conn_life(conn_at(&place));
+	if (!life_alive(life, now) || !conn_key_is(conn_at(&place), query->key_word) ||
+	    !conn_take(number, LB_TAKE_ANY, life.seq, now))
+		return 0;
+	conn_free(number);
+	return 1;
+}
+
+/* Of two conns that have this key, ends the later one. Returns 1 when that is `mine`. */
+LB_SUBPROGRAM int conn_settle_pair(struct lb_query *query, __u32 buckets, __u32 mine, __u32 other,
+                                   __u32 now)
+{
+	__u32 my_number, other_number, home;
+	struct lb_conn_place place;
+	int lost;
+
+	if (!query)
+		return 1;
+	my_number = conn_number(buckets, query->hash, mine);
+	other_number = conn_number(buckets, query->hash, other);
+	place = conn_numbered(other_number);
+	/* Both buckets of a flow may be the same one: then it is one conn under two ids. */
+	if (my_number == other_number || !place.bucket ||
+	    !life_alive(conn_life(conn_at(&place)), now))
+		return 0;
+	/* The order in which a conn is searched for: its home, then as conn_search() goes. */
+	home = conn_home(query->hash);
+	lost = other == home || (mine != home && other < mine);
+	conn_end(query, lost ? my_number : other_number, now);
+	return lost;
+}
+
+/* Of all conns that have this key and are alive, `mine` among them, leaves the first. Returns 0 when that is not `mine`. */
+static __always_inline int conn_settle(struct lb_query *query, __u32 buckets, __u32 mine, __u32 now)
+{
+	__u32 i, from = 0;
+
+	for (i = 0; i < 2 * LB_CONN_WAYS; i++) {
+		__u32 found = conn_search(query, buckets, from);
+
+		if (found == LB_CONN_NOWHERE)
+			return 1;
+		if (found != mine && conn_settle_pair(query, buckets, mine, found, now))
+			return 0;
+		from = found + 1;
+	}
 	return 1;
 }
 
 /*
- * The flow's own conn, dead, reused or without its destination, starts over. Past the grace
- * another flow may be about to take the way: then it must be won like any other. Returns 0
- * when it was lost.
+ * Brings to life what was written to a way that is ours; its key is that of the query. The exchanges
+ * order what is before and after them.
  */
-static __always_inline int conn_restart(struct lb_packet *pkt, const struct lb_conn_place *place,
-                                        const struct lb_conn *from, __u32 buckets, __u32 now)
+static __always_inline void conn_publish(const struct lb_conn_place *place, __u64 hash,
+                                         union lb_life life)
 {
 	struct lb_conn *conn = conn_at(place);
-	__u32 tag = conn_tag(pkt->conn_hash);
 
-	/* Half of the grace: the other half is for the time between here and the last store. */
-	if (tick_passed(conn->expires + LB_CONN_GRACE / 2, now)) {
-		if (__sync_val_compare_and_swap(conn_tag_at(place), tag, LB_TAG_BUSY) != tag)
-			return 0;
-		conn_publish(pkt, place, from, buckets, now);
-		return 1;
-	}
-	mac_copy(conn->mac, from->mac);
-	conn->state = from->state;
-	conn_set_dest(conn, from->dest, from->generation);
-	conn->expires = from->expires;
-	return 1;
+	life.flags |= LB_CONN_F_LIVE;
+	life.seq = conn_life(conn).seq + 1;
+	__sync_lock_test_and_set((__u64 *)&conn->expires, life.word);
+	__sync_lock_test_and_set(conn_tag_at(place), conn_tag(hash));
+}
+
+static __always_inline void conn_set_key(struct lb_conn *conn, const struct lb_query *query)
+{
+	__u64 *key = (__u64 *)&conn->key;
+
+	key[0] = query->key_word[0];
+	key[1] = query->key_word[1];
+	key[2] = query->key_word[2];
+}
+
+/* A way for a conn whose key has none, or has the one at `own` with this seq, which is to end. */
+static __always_inline __u32 conn_way(struct lb_query *query, __u32 buckets, __u32 own, __u32 seq,
+                                      __u32 now)
+{
+	if (own != LB_CONN_NOWHERE &&
+	    conn_take(conn_number(buckets, query->hash, own), LB_TAKE_ANY, seq, now))
+		return own;
+	return conn_claim(buckets, query->hash, now);
+}
+
+/* The state of a conn after its first packet. */
+static __always_inline __u8 first_state(const struct lb_packet *pkt, const struct lb_dest *dest)
+{
+	if (pkt->protocol == IPPROTO_TCP)
+		return tcp_next_state(dest->forward == LB_FORWARD_NAT ? LB_INPUT : LB_INPUT_ONLY,
+		                      LB_CONN_NONE, pkt->tcp_flags);
+	return pkt->protocol == IPPROTO_UDP ? LB_CONN_UDP : LB_CONN_ICMP;
+}
+
+/* The tuple of what the destination would send to the packet's client. */
+static __always_inline void tuple_of(struct lb_tuple *tuple, const struct lb_packet *pkt,
+                                     const struct lb_dest *dest)
+{
+	tuple->word[0] = pkt->key_word[0];
+	tuple->word[1] = pkt->key_word[1];
+	addr_words(&tuple->word[2], &dest->addr);
+	tuple->word[4] =
+		tuple_tail(pkt->key.client_port, dest_port(dest, pkt->key.port), pkt->key.protocol);
+}
+
+/* Whether a conn other than the one of number `but` has the real's side that this one would have. */
+LB_SUBPROGRAM int conn_clashes(struct lb_packet *pkt, __u32 dest_id, __u32 but)
+{
+	const struct lb_dest *dest = dest_lookup(dest_id);
+	const struct lb_settings *set = settings_get();
+	struct lb_tuple tuple;
+	struct lb_found found;
+
+	if (!pkt || !dest || !set)
+		return 0;
+	tuple_of(&tuple, pkt, dest);
+	return reverse_find_but(&tuple, set, ticks_now(), but, &found);
+}
+
+/* Enters the conn of this number, which is being written, in reverse; struct lb_conn.reverse, 0 when there is no room. */
+LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u32 number)
+{
+	const struct lb_dest *dest = dest_lookup(dest_id);
+	const struct lb_settings *set = settings_get();
+	struct lb_tuple tuple;
+
+	if (!pkt || !dest || !set)
+		return 0;
+	tuple_of(&tuple, pkt, dest);
+	return reverse_insert(&tuple, number, set);
 }
 
 /*
- * Records that a flow goes to a destination; mac is what its packet was addressed to. Returns 0
- * when there is no room.
+ * Records that the flow of a packet goes to a destination. flags: LB_CONN_F_*; control: see struct
+ * lb_conn. Leaves in pkt->conn_id where the conn is; returns 0 when there is no room for it.
  */
-static __always_inline int conn_record(struct lb_packet *pkt, const struct lb_dest *dest,
-                                       __u32 dest_id, const struct lb_settings *set,
-                                       const __u8 *mac)
+LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags, __u32 control)
 {
-	struct lb_conn_place place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
-	__u8 state = conn_next_state(LB_CONN_NONE, pkt);
-	__u32 now = ticks_now();
-	struct lb_conn conn = {
-		.key = pkt->key,
-		.dest = dest_id,
-		.generation = dest->generation,
-		.expires = now + conn_timeout(set, state),
-		.state = state,
-	};
+	const struct lb_dest *dest = dest_lookup(dest_id);
+	const struct lb_settings *set = settings_get();
+	__u32 now = ticks_now(), number, entry = 0;
+	struct lb_conn_place place;
+	struct lb_conn *conn;
+	union lb_life life;
 
-	mac_copy(conn.mac, mac);
-	if (place.bucket && conn_restart(pkt, &place, &conn, set->conn_buckets, now))
+	if (!pkt || !dest || !set)
+		return 0;
+	pkt->conn_id = conn_way(&pkt->query, set->conn_buckets, pkt->conn_id, pkt->conn_seq, now);
+	place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	if (!place.bucket)
+		return 0;
+	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	if (dest->forward == LB_FORWARD_NAT) {
+		entry = conn_enter_reverse(pkt, dest_id, number);
+		if (!entry) {
+			conn_free(number);
+			return 0;
+		}
+	} else {
+		flags |= LB_CONN_F_NOOUTPUT;
+	}
+	conn = conn_at(&place);
+	conn_set_key(conn, &pkt->query);
+	conn_set_dest(conn, dest_id, dest->generation);
+	mac_copy(conn->mac, pkt->mac);
+	conn->control = control;
+	conn->reverse = entry;
+	life.state = first_state(pkt, dest);
+	life.flags = flags;
+	life.expires = now + conn_timeout(set, life.state);
+	dest_count(dest_id, dest->generation, count_of_state(life.state));
+	conn_publish(&place, pkt->conn_hash, life);
+	return 1;
+}
+
+/* After conn_record(): returns 0 when another CPU had a conn for this flow, and that one stays. */
+LB_SUBPROGRAM int conn_confirm(struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+
+	if (!pkt || !set)
+		return 0;
+	return conn_settle(&pkt->query, set->conn_buckets, pkt->conn_id, ticks_now());
+}
+
+/*
+ * nat, after conn_record(): returns 1 when another conn got the same real's side meanwhile; then this one is
+ * ended, since replies could not be told apart.
+ */
+LB_SUBPROGRAM int conn_clashed(struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	__u32 number;
+
+	if (!pkt || !set)
 		return 1;
-	return conn_insert(pkt, &conn, set->conn_buckets, now);
+	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	if (!conn_clashes(pkt, pkt->dest_id, number))
+		return 0;
+	conn_end(&pkt->query, number, ticks_now());
+	return 1;
 }
 
 #endif

@@ -6,38 +6,10 @@
 #include "csum.h"
 #include "packet.h"
 
-/* Whether the frame is addressed to the interface that it came in by: a promiscuous port or a
- * flooding switch shows us frames that another director has to forward. */
-static __always_inline int frame_is_ours(const struct xdp_md *ctx)
-{
-	const struct lb_interface *interface = ingress_interface(ctx);
-	struct lb_eth *eth = frame_data(ctx);
-
-	return interface && (void *)(eth + 1) <= frame_end(ctx) &&
-	       mac_equal(eth->dest, interface->mac);
-}
-
 static __always_inline __u8 ttl_of(const struct lb_headers *hdr, __u8 family)
 {
 	return family == 4 ? ((struct iphdr *)hdr->l3)->ttl
 	                   : ((struct ipv6hdr *)hdr->l3)->hop_limit;
-}
-
-/*
- * Can a packet leave towards this destination? A verdict if not. forward_action: XDP_TX, or
- * XDP_REDIRECT with the way out chosen.
- */
-static __always_inline int fwd_prepare(const struct lb_headers *hdr, const struct lb_dest *dest,
-                                       __u8 family, __u32 ingress, int *forward_action)
-{
-	if (ttl_of(hdr, family) <= 1)
-		return LB_DROP_TTL;
-	if (!(dest->flags & LB_DEST_F_NEIGHBOUR))
-		return LB_DROP_NO_NEIGHBOUR;
-	*forward_action = XDP_TX;
-	if (dest->ifindex != ingress)
-		*forward_action = bpf_redirect_map(&tx_ports, dest->ifindex, 0);
-	return *forward_action == XDP_ABORTED ? LB_DROP_NO_INTERFACE : LB_UNDECIDED;
 }
 
 /* RFC 791 section 3.2, RFC 8200 section 3: a router takes one off. */

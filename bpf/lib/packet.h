@@ -12,6 +12,7 @@
 #include <bpf/bpf_helpers.h>
 #include "../abi.h"
 #include "../maps.h"
+#include "frame.h"
 
 #define LB_V4_MAPPED bpf_htonl(0xffff)
 
@@ -33,29 +34,56 @@ struct lb_eth {
 };
 
 /*
- * Keys are written as 64-bit words: they are hashed and compared so, and a load that is wider
- * than the stores before it waits for them to reach the cache.
+ * What the conn table is asked for. Keys are written as 64-bit words: they are hashed and
+ * compared so, and a load that is wider than the stores before it waits for them to reach the
+ * cache.
  */
+struct lb_query {
+	union {
+		struct lb_conn_key key;
+		__u64 key_word[3];
+	};
+	__u64 hash;
+};
+
+enum lb_fragment_part {
+	LB_NO_FRAGMENT,
+	LB_FRAGMENT_FIRST,
+	LB_FRAGMENT_LATER,
+};
+
 struct lb_packet {
 	union {
-		struct lb_conn_key key; /* complete once parsed as TCP or UDP */
-		__u64 key_word[3];
+		struct lb_query query; /* complete once parsed as TCP or UDP */
+		struct {
+			union {
+				struct lb_conn_key key;
+				__u64 key_word[3];
+			};
+			__u64 conn_hash;
+		};
 	};
 	union {
 		struct lb_addr dst;
 		__u64 dst_word[2];
 	};
-	__u64 conn_hash; /* of the key, and where the flow's conn was found: lib/conn_table.h */
-	__u32 conn_id;
-	__u32 l3_off;
-	__u32 l4_off;
-	__u32 ip_len;       /* the IP packet's length, by its own header */
-	__u16 vip;          /* struct lb_vip_slot.id */
-	__u8 protocol;      /* behind the IP header and its extensions */
-	__u8 family;        /* 4 or 6 */
-	__u8 tcp_flags;     /* byte 13 of the TCP header */
-	__u8 nd_group;      /* dst is a solicited-node group */
-	int forward_action; /* XDP_TX or XDP_REDIRECT, once forwarded */
+	__u32 conn_id; /* where the flow's conn was found, and its seq: lib/conn_table.h */
+	__u16 conn_seq;
+	__u8 mac[6]; /* that the frame was addressed to */
+	__u32 fragment_id;
+	__u32 template; /* where the client's template was found: lib/template.h */
+	__u32 dest_id;  /* that a new flow goes to */
+	__u8 l3_off;
+	__u8 forward_action; /* XDP_TX, XDP_REDIRECT or XDP_PASS, once forwarded */
+	__u16 l4_off;
+	__u32 ip_len;   /* the IP packet's length, by its own header */
+	__u16 vip;      /* struct lb_vip_slot.id */
+	__u8 protocol;  /* behind the IP header and its extensions */
+	__u8 family;    /* 4 or 6 */
+	__u8 tcp_flags; /* byte 13 of the TCP header */
+	__u8 nd_group;  /* dst is a solicited-node group */
+	__u8 fragment;  /* enum lb_fragment_part */
+	__u8 gone;      /* the flow's conn is alive, and its destination was removed */
 };
 
 /* The headers that forwarding changes. */
@@ -65,34 +93,10 @@ struct lb_headers {
 };
 
 /*
- * ctx->data and ctx->data_end are u32 in the header but pointers to the verifier. Plain C
- * lets clang split the load from the widening, and then the verifier sees a number.
- */
-#define LB_CTX_POINTER(ctx, field)                                                       \
-	({                                                                               \
-		void *__pointer;                                                         \
-		asm volatile("%0 = *(u32 *)(%1 + %2)"                                    \
-		             : "=r"(__pointer)                                           \
-		             : "r"(ctx), "i"(__builtin_offsetof(struct xdp_md, field))); \
-		__pointer;                                                               \
-	})
-
-static __always_inline void *frame_data(const struct xdp_md *ctx)
-{
-	return LB_CTX_POINTER(ctx, data);
-}
-
-static __always_inline void *frame_end(const struct xdp_md *ctx)
-{
-	return LB_CTX_POINTER(ctx, data_end);
-}
-
-/*
  * The IP header of a packet that parse.h has accepted, or NULL. The bound is there for the
  * verifier, which does not follow offsets through memory.
  */
-static __always_inline void *l3_header(const struct xdp_md *ctx, const struct lb_packet *pkt,
-                                       __u32 size)
+static __always_inline void *l3_header(const lb_ctx *ctx, const struct lb_packet *pkt, __u32 size)
 {
 	void *l3 = frame_data(ctx) + (pkt->l3_off & 0xff);
 
@@ -105,12 +109,18 @@ static __always_inline __u32 l3_size(__u8 family)
 }
 
 /* Ethernet and IP header of a packet that parse.h has accepted; 0 when they are not there. */
-static __always_inline int headers_get(const struct xdp_md *ctx, const struct lb_packet *pkt,
-                                       struct lb_headers *hdr)
+static __always_inline int headers_get_as(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                          struct lb_headers *hdr, __u8 family)
 {
 	hdr->eth = frame_data(ctx);
-	hdr->l3 = l3_header(ctx, pkt, l3_size(pkt->family));
+	hdr->l3 = l3_header(ctx, pkt, l3_size(family));
 	return hdr->l3 && (void *)(hdr->eth + 1) <= frame_end(ctx);
+}
+
+static __always_inline int headers_get(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                       struct lb_headers *hdr)
+{
+	return headers_get_as(ctx, pkt, hdr, pkt->family);
 }
 
 static __always_inline int mac_equal(const __u8 *a, const __u8 *b)
@@ -160,6 +170,14 @@ static __always_inline void words_from_v6(__u64 words[2], const struct in6_addr 
 	words[1] = from[1];
 }
 
+static __always_inline void addr_words(__u64 words[2], const struct lb_addr *addr)
+{
+	const __u64 *from = (const __u64 *)addr;
+
+	words[0] = from[0];
+	words[1] = from[1];
+}
+
 static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_addr *b)
 {
 	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
@@ -167,7 +185,7 @@ static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_a
 }
 
 /* The interface that a packet came in by; NULL when it is not one of ours. */
-static __always_inline const struct lb_interface *ingress_interface(const struct xdp_md *ctx)
+static __always_inline const struct lb_interface *ingress_interface(const lb_ctx *ctx)
 {
 	__u32 ifindex = ctx->ingress_ifindex;
 

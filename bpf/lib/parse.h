@@ -21,7 +21,9 @@
 #define LB_MAX_L4_OFF     0x3fff /* what the verifier accepts as a packet offset, with room */
 
 #define IP_FRAGMENT       bpf_htons(0x3fff) /* more-fragments flag and offset */
+#define IP_OFFSET         bpf_htons(0x1fff)
 #define IP6_FRAGMENT      bpf_htons(0xfff9) /* offset and more-fragments flag */
+#define IP6_OFFSET        bpf_htons(0xfff8)
 
 struct lb_vlan_header {
 	__be16 tci;
@@ -32,11 +34,11 @@ struct lb_ip6_extension {
 	__u8 next;
 	__u8 len;        /* in 8 bytes without the first 8; AH: in 4 bytes without the first 8 */
 	__be16 fragment; /* fragment header: offset and flags */
-	__be32 rest;
+	__u32 rest;      /* fragment header: identification */
 };
 
 /* Ethernet and up to two VLAN tags. Returns the EtherType (__be16) behind them, -1 when they are cut off. */
-static __always_inline int parse_ethernet(const struct xdp_md *ctx, struct lb_packet *pkt)
+static __always_inline int parse_ethernet(const lb_ctx *ctx, struct lb_packet *pkt)
 {
 	void *end = frame_end(ctx);
 	struct lb_eth *eth = frame_data(ctx);
@@ -60,24 +62,24 @@ static __always_inline int parse_ethernet(const struct xdp_md *ctx, struct lb_pa
 }
 
 /* A header lies behind the frame's first buffer, or is not there at all. */
-LB_SUBPROGRAM int verdict_of_short(struct xdp_md *ctx)
+LB_SUBPROGRAM int verdict_of_short(lb_ctx *ctx)
 {
 	__u64 linear = frame_end(ctx) - frame_data(ctx);
 
-	return bpf_xdp_get_buff_len(ctx) > linear ? LB_DROP_NOT_LINEAR : LB_DROP_MALFORMED;
+	return frame_length(ctx) > linear ? LB_DROP_NOT_LINEAR : LB_DROP_MALFORMED;
 }
 
 /* Does the frame hold the whole IP packet? */
-static __always_inline int frame_holds(struct xdp_md *ctx, const struct lb_packet *pkt)
+static __always_inline int frame_holds(lb_ctx *ctx, const struct lb_packet *pkt)
 {
 	__u32 needed = pkt->l3_off + pkt->ip_len;
 
 	/* Frames with more than one buffer are rare; the helper call is for them. */
-	return needed <= frame_end(ctx) - frame_data(ctx) || needed <= bpf_xdp_get_buff_len(ctx);
+	return needed <= frame_end(ctx) - frame_data(ctx) || needed <= frame_length(ctx);
 }
 
 /* IPv4 behind its fixed part, for a VIP: options, lengths, fragments (RFC 791). */
-static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet *pkt,
+static __always_inline int parse_ipv4_rest(lb_ctx *ctx, struct lb_packet *pkt,
                                            const struct iphdr *ip)
 {
 	__u32 header_len = ip->ihl * 4;
@@ -86,8 +88,10 @@ static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet 
 	pkt->l4_off = pkt->l3_off + header_len;
 	if (pkt->ip_len < header_len || !frame_holds(ctx, pkt))
 		return LB_DROP_MALFORMED;
-	if (ip->frag_off & IP_FRAGMENT)
-		return LB_DROP_FRAGMENT;
+	if (ip->frag_off & IP_FRAGMENT) {
+		pkt->fragment = ip->frag_off & IP_OFFSET ? LB_FRAGMENT_LATER : LB_FRAGMENT_FIRST;
+		pkt->fragment_id = ip->id;
+	}
 	pkt->protocol = ip->protocol;
 	words_from_v4(pkt->key_word, ip->saddr);
 	return LB_UNDECIDED;
@@ -97,7 +101,7 @@ static __always_inline int parse_ipv4_rest(struct xdp_md *ctx, struct lb_packet 
  * Walks IPv6 extension headers (RFC 8200 section 4) from pkt->l4_off to the upper layer's
  * header; an atomic fragment (RFC 6946) is no fragment.
  */
-LB_SUBPROGRAM int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_SUBPROGRAM int parse_ipv6_extensions(lb_ctx *ctx, struct lb_packet *pkt)
 {
 	__u32 ip_end, offset;
 	__u8 next;
@@ -125,9 +129,19 @@ LB_SUBPROGRAM int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pk
 		if ((void *)(extension + 1) > frame_end(ctx))
 			return verdict_of_short(ctx);
 		if (next == IPPROTO_FRAGMENT) {
-			if (extension->fragment & IP6_FRAGMENT)
-				return LB_DROP_FRAGMENT;
+			if (extension->fragment & IP6_FRAGMENT) {
+				pkt->fragment_id = extension->rest;
+				pkt->fragment = extension->fragment & IP6_OFFSET
+				                        ? LB_FRAGMENT_LATER
+				                        : LB_FRAGMENT_FIRST;
+			}
 			offset += sizeof(*extension);
+			/* What follows is the middle of something. */
+			if (pkt->fragment == LB_FRAGMENT_LATER) {
+				pkt->protocol = extension->next;
+				pkt->l4_off = offset;
+				return LB_UNDECIDED;
+			}
 		} else if (next == IPPROTO_AH) {
 			offset += (extension->len + 2) * 4;
 		} else {
@@ -141,7 +155,7 @@ LB_SUBPROGRAM int parse_ipv6_extensions(struct xdp_md *ctx, struct lb_packet *pk
 }
 
 /* IPv6 behind its destination address, for a VIP. */
-static __always_inline int parse_ipv6_rest(struct xdp_md *ctx, struct lb_packet *pkt,
+static __always_inline int parse_ipv6_rest(lb_ctx *ctx, struct lb_packet *pkt,
                                            const struct ipv6hdr *ip6)
 {
 	pkt->ip_len = sizeof(*ip6) + bpf_ntohs(ip6->payload_len);
@@ -155,8 +169,12 @@ static __always_inline int parse_ipv6_rest(struct xdp_md *ctx, struct lb_packet 
 	return parse_ipv6_extensions(ctx, pkt);
 }
 
-/* Ports and flags of TCP (RFC 9293) and UDP (RFC 768); other protocols are left alone. */
-static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
+/*
+ * Ports and flags of TCP (RFC 9293) and UDP (RFC 768); other protocols are left alone, and so
+ * are fragments after the first. The headers must be whole in the first one (RFC 7112 says so
+ * for IPv6; a TCP header cut in two is an attack, RFC 3128).
+ */
+static __always_inline int parse_l4(lb_ctx *ctx, struct lb_packet *pkt)
 {
 	__u32 ip_end = pkt->l3_off + pkt->ip_len;
 	__u32 room = ip_end - pkt->l4_off;
@@ -164,6 +182,8 @@ static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
 
 	if (pkt->l4_off > ip_end || pkt->l4_off > LB_MAX_L4_OFF)
 		return LB_DROP_MALFORMED;
+	if (pkt->fragment == LB_FRAGMENT_LATER)
+		return LB_UNDECIDED;
 	if (pkt->protocol == IPPROTO_TCP) {
 		struct tcphdr *tcp = l4;
 
@@ -182,7 +202,8 @@ static __always_inline int parse_l4(struct xdp_md *ctx, struct lb_packet *pkt)
 			return LB_DROP_MALFORMED;
 		if ((void *)(udp + 1) > frame_end(ctx))
 			return verdict_of_short(ctx);
-		if (bpf_ntohs(udp->len) < sizeof(*udp) || bpf_ntohs(udp->len) > room)
+		if (bpf_ntohs(udp->len) < sizeof(*udp) ||
+		    (bpf_ntohs(udp->len) > room && pkt->fragment == LB_NO_FRAGMENT))
 			return LB_DROP_MALFORMED;
 		pkt->key_word[2] = key_tail(pkt->vip, IPPROTO_UDP, *(__u32 *)udp);
 	}

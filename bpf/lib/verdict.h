@@ -5,6 +5,19 @@
 
 #include "packet.h"
 
+#ifdef LB_TC
+#include <linux/pkt_cls.h>
+
+/* Passed is what we have not touched: programs behind this one, of another owner, may. */
+#define LB_ACTION_ANSWER TC_ACT_SHOT
+#define LB_ACTION_PASS   TC_ACT_UNSPEC
+#define LB_ACTION_DROP   TC_ACT_SHOT
+#else
+#define LB_ACTION_ANSWER XDP_TX
+#define LB_ACTION_PASS   XDP_PASS
+#define LB_ACTION_DROP   XDP_DROP
+#endif
+
 static __always_inline int verdict_action(const struct lb_packet *pkt, int verdict)
 {
 	__u32 index = verdict;
@@ -15,8 +28,8 @@ static __always_inline int verdict_action(const struct lb_packet *pkt, int verdi
 	if (verdict < LB_REPLY_ARP)
 		return pkt->forward_action;
 	if (verdict < LB_PASS_NOT_IP)
-		return XDP_TX;
-	return verdict < LB_DROP_MALFORMED ? XDP_PASS : XDP_DROP;
+		return LB_ACTION_ANSWER;
+	return verdict < LB_DROP_MALFORMED ? LB_ACTION_PASS : LB_ACTION_DROP;
 }
 
 #endif

@@ -127,6 +127,7 @@ export const ServiceFlag = {
   noRealDrop: 32,
   noRealPass: 64,
   keepQuiescent: 128,
+  local: 256,
 } as const
 
 export type ServiceFlag = (typeof ServiceFlag)[keyof typeof ServiceFlag]
@@ -141,6 +142,7 @@ export const serviceFlagNames: Readonly<Record<number, string>> = {
   32: 'no_real_drop',
   64: 'no_real_pass',
   128: 'keep_quiescent',
+  256: 'local',
 }
 
 /** `enum lb_dest_flag`. */
@@ -148,6 +150,7 @@ export const DestFlag = {
   live: 1,
   neighbour: 2,
   local: 4,
+  gateway: 8,
 } as const
 
 export type DestFlag = (typeof DestFlag)[keyof typeof DestFlag]
@@ -157,6 +160,7 @@ export const destFlagNames: Readonly<Record<number, string>> = {
   1: 'live',
   2: 'neighbour',
   4: 'local',
+  8: 'gateway',
 }
 
 /** `enum lb_key_kind`. */
@@ -215,7 +219,6 @@ export const ConnFlag = {
   nooutput: 2,
   noReuse: 4,
   assured: 8,
-  oneWay: 16,
 } as const
 
 export type ConnFlag = (typeof ConnFlag)[keyof typeof ConnFlag]
@@ -226,7 +229,6 @@ export const connFlagNames: Readonly<Record<number, string>> = {
   2: 'nooutput',
   4: 'no_reuse',
   8: 'assured',
-  16: 'one_way',
 }
 
 /** `enum lb_fragment_way`. */
@@ -324,6 +326,7 @@ export const Verdict = {
   passPeer: 42,
   passNotReply: 43,
   passTooBig: 44,
+  passTtl: 45,
   dropMalformed: 64,
   dropFragment: 65,
   dropTtl: 66,
@@ -375,6 +378,7 @@ export const verdictNames: Readonly<Record<number, string>> = {
   42: 'pass_peer',
   43: 'pass_not_reply',
   44: 'pass_too_big',
+  45: 'pass_ttl',
   64: 'drop_malformed',
   65: 'drop_fragment',
   66: 'drop_ttl',
@@ -990,6 +994,8 @@ export const xdpLb = {
   },
   programs: {
     lbClock: { name: 'lb_clock', section: 'xdp.frags' },
+    lbSweep: { name: 'lb_sweep', section: 'xdp.frags' },
+    lbSweepStart: { name: 'lb_sweep_start', section: 'xdp.frags' },
     xdpLb: { name: 'xdp_lb', section: 'xdp.frags' },
   },
 }

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* One's complement sums (RFC 1071) over bytes of the frame, in the order of memory. */
+#ifndef LB_CSUM_RANGE_H
+#define LB_CSUM_RANGE_H
+
+#include "csum.h"
+#include "parse.h"
+
+#define LB_CSUM_CHUNK 128 /* bytes that a helper call is worth its price for */
+
+/*
+ * `count` chunks from `offset` on, 0 when they are not in the first buffer. A sum of 0 is that of
+ * zeros only, so no checksum is right with it.
+ */
+LB_SUBPROGRAM __u32 csum_chunks(lb_ctx *ctx, __u32 offset, __u32 count)
+{
+	void *end = frame_end(ctx);
+	__s64 sum = 0;
+	void *chunk;
+	__u32 i;
+
+	chunk = frame_data(ctx) + (offset & LB_MAX_L4_OFF);
+	for (i = 0; i < LB_MAX_L4_OFF / LB_CSUM_CHUNK; i++) {
+		if (i >= count)
+			break;
+		if (chunk + LB_CSUM_CHUNK > end)
+			return 0;
+		sum = bpf_csum_diff(NULL, 0, chunk, LB_CSUM_CHUNK, sum);
+		chunk += LB_CSUM_CHUNK;
+	}
+	return sum;
+}
+
+/*
+ * The sum of less than LB_CSUM_CHUNK bytes, as many of them as lie before `end`; csum_fold64()
+ * makes it 16 bits.
+ */
+static __always_inline __u64 csum_words(const void *from, const void *end, __u32 length)
+{
+	const __u32 *word = from;
+	__u64 sum = 0;
+	__u32 i;
+
+	for (i = 0; i < LB_CSUM_CHUNK / sizeof(*word); i++) {
+		if (length < sizeof(*word) || (void *)(word + 1) > end)
+			break;
+		sum += *word++;
+		length -= sizeof(*word);
+	}
+	if (length >= 2 && (void *)word + 2 <= end) {
+		sum += *(const __u16 *)word;
+		word = (void *)word + 2;
+		length -= 2;
+	}
+	if (length && (void *)word + 1 <= end)
+		sum += bpf_htons(*(const __u8 *)word << 8);
+	return sum;
+}
+
+/* The sum of the `length` bytes at `offset`, which end in the first buffer, before LB_MAX_L4_OFF. */
+static __always_inline __u64 csum_range(lb_ctx *ctx, __u32 offset, __u32 length)
+{
+	__u64 sum = 0;
+
+	if (length >= LB_CSUM_CHUNK) {
+		sum = csum_chunks(ctx, offset, length / LB_CSUM_CHUNK);
+		offset += length & ~(LB_CSUM_CHUNK - 1);
+		length &= LB_CSUM_CHUNK - 1;
+	}
+	return sum + csum_words(frame_data(ctx) + (offset & LB_MAX_L4_OFF), frame_end(ctx), length);
+}
+
+#endif

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* The first packet of a flow: choose a destination, record the conn, send. */
+#ifndef LB_NEW_FLOW_H
+#define LB_NEW_FLOW_H
+
+#include "conn.h"
+#include "explain.h"
+#include "fragment.h"
+#include "fwd.h"
+#include "sched.h"
+#include "service.h"
+#include "stats.h"
+#include "template.h"
+
+/* nat: how many other destinations are tried when the chosen one would clash. */
+#define LB_CLASH_ATTEMPTS 16
+
+/* TCP that does not open a flow makes a conn in a sloppy service only. */
+static __always_inline int opens_flow(const struct lb_packet *pkt, __u16 flags)
+{
+	if (pkt->protocol != IPPROTO_TCP || tcp_is_syn(pkt->tcp_flags))
+		return 1;
+	return (flags & LB_SVC_F_SLOPPY) && !(pkt->tcp_flags & LB_TCP_RST);
+}
+
+static __always_inline int from_peer(const struct lb_eth *eth, const struct lb_settings *set)
+{
+	struct lb_peer_key key = {};
+
+	if (!set->peers)
+		return 0;
+	mac_copy(key.mac, eth->source);
+	return bpf_map_lookup_elem(&peers, &key) != NULL;
+}
+
+/* A frame that the chosen real itself sent: it would come back to it. */
+static __always_inline int from_real(const struct lb_eth *eth, const struct lb_dest *dest)
+{
+	return !(dest->flags & (LB_DEST_F_LOCAL | LB_DEST_F_GATEWAY)) &&
+	       mac_equal(eth->source, dest->mac);
+}
+
+/*
+ * nat: two conns of one client must not look the same from a real's side. Returns dest_id, another
+ * destination if that would clash, or LB_NO_DEST when all that were tried do.
+ */
+LB_SUBPROGRAM __u32 unclashed(struct lb_packet *pkt, __u32 dest_id)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_service *service;
+	__u32 own = LB_CONN_NOWHERE, i;
+
+	if (!pkt || !set)
+		return LB_NO_DEST;
+	if (pkt->conn_id != LB_CONN_NOWHERE)
+		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	for (i = 0; i < LB_CLASH_ATTEMPTS; i++) {
+		if (dest_id != LB_NO_DEST && !conn_clashes(pkt, dest_id, own))
+			return dest_id;
+		explain(LB_STEP_CLASH, 0);
+		service = service_lookup(pkt, set->era);
+		if (!service)
+			return LB_NO_DEST;
+		dest_id = sched_other(service, pkt, i);
+	}
+	return LB_NO_DEST;
+}
+
+/* The template's destination, or one that the scheduler picks; LB_NO_DEST: there is none. */
+static __always_inline __u32 choose(struct lb_packet *pkt, const struct lb_service *service)
+{
+	__u32 dest_id;
+
+	if (service->persistence_ticks) {
+		dest_id = template_dest(pkt, service->persistence_scope,
+		                        service->persistence_prefix, service->flags);
+		if (dest_id != LB_NO_DEST)
+			return dest_id;
+	}
+	explain(LB_STEP_SCHEDULED, 0);
+	return sched_pick(service, pkt);
+}
+
+/* Chooses pkt->dest_id for a flow without a conn; a verdict when it goes nowhere. */
+LB_SUBPROGRAM int schedule(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_service *service;
+	struct lb_eth *eth;
+
+	if (!pkt || !set)
+		return LB_PASS_UNMATCHED;
+	service = service_lookup(pkt, set->era);
+	if (!service)
+		return service_missing(ctx, pkt);
+	explain(LB_STEP_SERVICE, service->id);
+	if (!opens_flow(pkt, service->flags))
+		return LB_PASS_NO_CONN;
+	eth = frame_data(ctx);
+	if ((void *)(eth + 1) > frame_end(ctx))
+		return LB_DROP_MALFORMED;
+	mac_copy(pkt->mac, eth->dest);
+	if (from_peer(eth, set))
+		return service->flags & LB_SVC_F_LOCAL ? LB_PASS_PEER : LB_DROP_LOOP;
+	pkt->dest_id = choose(pkt, service);
+	if (pkt->dest_id == LB_NO_DEST)
+		return service_without_real(ctx, pkt, service->flags);
+	return LB_UNDECIDED;
+}
+
+/* Whether the frame can be sent to pkt->dest_id; a verdict if not. */
+LB_SUBPROGRAM int new_flow_prepare(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_dest *dest;
+	struct lb_headers hdr;
+	int verdict;
+
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest || !headers_get(ctx, pkt, &hdr))
+		return LB_DROP_MALFORMED;
+	explain(LB_STEP_DEST, pkt->dest_id);
+	if (from_real(hdr.eth, dest))
+		return LB_DROP_LOOP;
+	verdict = fwd_prepare(pkt, &hdr, dest, pkt->family, ctx->ingress_ifindex);
+	return verdict == LB_DROP_TTL ? answer_time_exceeded(ctx, pkt, LB_REPLY_TTL, LB_DROP_TTL)
+	                              : verdict;
+}
+
+/* Records the conn; `joins`: it is a child of its client's template. Returns the verdict of the packet. */
+LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_service *service;
+	__u32 control = 0, flags;
+	int nat, settled;
+
+	if (!pkt || !set)
+		return LB_DROP_TABLE_FULL;
+	service = service_lookup(pkt, set->era);
+	if (!service)
+		return LB_DROP_TABLE_FULL;
+	if (service->flags & LB_SVC_F_ONE_PACKET)
+		return LB_FORWARD_ONE_PACKET;
+	if (lb_dry_run)
+		return LB_FORWARD_NEW;
+	if (joins && service->persistence_ticks)
+		control = template_join(pkt, pkt->dest_id, service->persistence_ticks,
+		                        service->persistence_scope, service->persistence_prefix);
+	flags = control || (service->flags & LB_SVC_F_NO_REUSE) ? LB_CONN_F_NO_REUSE : 0;
+	nat = service->forward == LB_FORWARD_NAT;
+	if (!conn_record(pkt, pkt->dest_id, flags, control)) {
+		if (control)
+			template_leave(control, 1, ticks_now());
+		return nat ? LB_DROP_TABLE_FULL : LB_FORWARD_STATELESS;
+	}
+	settled = conn_confirm(pkt);
+	return nat && (!settled || conn_clashed(pkt)) ? LB_DROP_CLASH : LB_FORWARD_NEW;
+}
+
+/* Sends the first packet of a flow to pkt->dest_id. */
+LB_SUBPROGRAM int new_flow_send(struct xdp_md *ctx, struct lb_packet *pkt, int verdict)
+{
+	const struct lb_dest *dest;
+
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest)
+		return LB_DROP_MALFORMED;
+	stats_forwarded(pkt, dest->service, pkt->dest_id, verdict != LB_FORWARD_STATELESS);
+	if (pkt->fragment)
+		fragment_record(pkt, pkt->dest_id, dest->generation, LB_FRAGMENT_TO_REAL);
+	return fwd_any(ctx, pkt, dest) ? verdict : LB_DROP_MALFORMED;
+}
+
+/* A flow that no conn decides. The steps are subprograms of their own to share the little stack there is. */
+LB_SUBPROGRAM int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_dest *dest;
+	__u32 chosen;
+	int verdict;
+
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	if (!frame_is_ours(ctx))
+		return LB_PASS_OTHER_HOST;
+	/* Only a SYN starts over; the client shall not wait for the rest. */
+	if (pkt->gone && pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
+		return answer_reset(ctx, pkt, LB_REPLY_RESET, LB_DROP_REAL_GONE);
+	verdict = schedule(ctx, pkt);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	chosen = pkt->dest_id;
+	dest = dest_lookup(pkt->dest_id);
+	if (dest && dest->forward == LB_FORWARD_NAT) {
+		pkt->dest_id = unclashed(pkt, pkt->dest_id);
+		if (pkt->dest_id == LB_NO_DEST)
+			return LB_DROP_CLASH;
+	}
+	verdict = new_flow_prepare(ctx, pkt);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	verdict = new_flow_record(pkt, pkt->dest_id == chosen);
+	return verdict < LB_PASS_NOT_IP ? new_flow_send(ctx, pkt, verdict) : verdict;
+}
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * The packet that an ICMP error quotes (RFC 792, RFC 1812 section 4.3.2.3, RFC 4443 section 2.4).
+ * It tells what the error is about: the outer header only says who complains.
+ */
+#ifndef LB_QUOTE_H
+#define LB_QUOTE_H
+
+#include "csum_range.h"
+#include "icmp.h"
+
+#define LB_LEAST_QUOTED      8   /* bytes behind the quoted IP header (RFC 792) */
+#define LB_QUOTE_BEFORE_MORE 128 /* the least that is quoted when something follows (RFC 4884) */
+
+struct lb_quote {
+	union {
+		struct lb_addr src;
+		__u64 src_word[2];
+	};
+	union {
+		struct lb_addr dst;
+		__u64 dst_word[2];
+	};
+	union {
+		struct {
+			__be16 sport; /* ICMP query: both are its identifier */
+			__be16 dport;
+		};
+		__u32 ports; /* as they lie in the TCP or UDP header */
+	};
+	__u32 l3_off; /* of the quoted IP header, in the frame */
+	__u32 l4_off;
+	__u32 end;      /* of what is quoted: at least 8 bytes behind l4_off */
+	__u8 protocol;  /* TCP, UDP, or IPPROTO_ICMP for both families, as in conn keys */
+	__u8 family;    /* 4 or 6, also of the error */
+	__u8 icmp_type; /* ICMP: of the quoted query, see icmp_is_request() */
+	__u8 pad;
+};
+
+/*
+ * Whether all of the frame up to `end` can be read. In TC a buffer in pieces is put together,
+ * and with that pointers into the packet lose their meaning.
+ */
+static __always_inline int quote_is_linear(lb_ctx *ctx, __u32 end)
+{
+	if (end <= frame_end(ctx) - frame_data(ctx))
+		return 1;
+#ifdef LB_TC
+	return !bpf_skb_pull_data(ctx, end) && end <= frame_end(ctx) - frame_data(ctx);
+#else
+	return 0;
+#endif
+}
+
+/* RFC 8200 section 8.1, without the message itself. */
+static __always_inline __u64 quote_pseudo_header(const struct ipv6hdr *ip6, __u32 length)
+{
+	const __u32 *addresses = (const __u32 *)&ip6->saddr;
+	__u64 sum = bpf_htonl(length) + (__u64)bpf_htonl(IPPROTO_ICMPV6);
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < 2 * sizeof(struct in6_addr) / sizeof(*addresses); i++)
+		sum += addresses[i];
+	return sum;
+}
+
+/* The sums of the IP header, if it has one, and of the ICMP message. */
+static __always_inline int quote_outer_sums_right(lb_ctx *ctx, const struct lb_packet *pkt,
+                                                  __u32 length)
+{
+	__u64 sum = csum_range(ctx, pkt->l4_off, length);
+
+	if (pkt->family == 4) {
+		void *ip = l3_header(ctx, pkt, sizeof(struct iphdr));
+
+		return ip && csum_fold64(sum) == 0xffff &&
+		       csum_fold64(csum_words(ip, frame_end(ctx), pkt->l4_off - pkt->l3_off)) ==
+		               0xffff;
+	}
+	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
+
+	return ip6 && csum_fold64(sum + quote_pseudo_header(ip6, length)) == 0xffff;
+}
+
+/*
+ * RFC 4884 section 4.4: how much of an ICMPv6 error is the quoted packet, when something else
+ * follows it; otherwise 0. That the quote then has 128 bytes at least is more than all the
+ * headers of IPv4 together, so that there nobody has to ask.
+ */
+static __always_inline __u32 quote_length_v6(const struct lb_icmp *icmp)
+{
+	__u32 length = *(const __u8 *)&icmp->rest * 8;
+
+	if (icmp->type != ICMPV6_DEST_UNREACH && icmp->type != ICMPV6_TIME_EXCEED)
+		return 0;
+	return length < LB_QUOTE_BEFORE_MORE ? 0 : length;
+}
+
+/* The quoted packet ends by its own length if not before, since what follows is not its own. */
+static __always_inline void quote_set_end(struct lb_quote *quote, __u32 ip_len)
+{
+	if (quote->end - quote->l3_off > ip_len)
+		quote->end = quote->l3_off + ip_len;
+}
+
+static __always_inline int quote_parse_v4(lb_ctx *ctx, struct lb_quote *quote)
+{
+	struct iphdr *ip = frame_data(ctx) + (quote->l3_off & LB_MAX_L4_OFF);
+	__u32 header_len;
+
+	if ((void *)(ip + 1) > frame_end(ctx) || quote->l3_off + sizeof(*ip) > quote->end)
+		return LB_DROP_MALFORMED;
+	header_len = ip->ihl * 4;
+	if (ip->version != 4 || header_len < sizeof(*ip) || quote->l3_off + header_len > quote->end)
+		return LB_DROP_MALFORMED;
+	if (csum_fold64(csum_words(ip, frame_end(ctx), header_len)) != 0xffff)
+		return LB_DROP_ICMP_CHECKSUM;
+	quote_set_end(quote, bpf_ntohs(ip->tot_len));
+	if (ip->frag_off & IP_OFFSET)
+		return LB_DROP_ICMP_NO_CONN;
+	words_from_v4(quote->src_word, ip->saddr);
+	words_from_v4(quote->dst_word, ip->daddr);
+	quote->protocol = ip->protocol;
+	quote->l4_off = quote->l3_off + header_len;
+	return LB_UNDECIDED;
+}
+
+/* Extension headers, by the walk that every packet's are walked by. */
+LB_SUBPROGRAM int quote_parse_extensions(lb_ctx *ctx, struct lb_quote *quote)
+{
+	struct lb_packet inner = {};
+	int verdict;
+
+	if (!quote)
+		return LB_DROP_MALFORMED;
+	inner.l3_off = quote->l3_off;
+	inner.l4_off = quote->l4_off;
+	inner.ip_len = quote->end - quote->l3_off;
+	inner.protocol = quote->protocol;
+	verdict = parse_ipv6_extensions(ctx, &inner);
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	quote->protocol = inner.protocol;
+	quote->l4_off = inner.l4_off;
+	return inner.fragment == LB_FRAGMENT_LATER ? LB_DROP_ICMP_NO_CONN : LB_UNDECIDED;
+}
+
+static __always_inline int quote_parse_v6(lb_ctx *ctx, struct lb_quote *quote)
+{
+	struct ipv6hdr *ip6 = frame_data(ctx) + (quote->l3_off & LB_MAX_L4_OFF);
+
+	if ((void *)(ip6 + 1) > frame_end(ctx) || quote->l3_off + sizeof(*ip6) > quote->end ||
+	    ip6->version != 6)
+		return LB_DROP_MALFORMED;
+	quote_set_end(quote, sizeof(*ip6) + bpf_ntohs(ip6->payload_len));
+	words_from_v6(quote->src_word, &ip6->saddr);
+	words_from_v6(quote->dst_word, &ip6->daddr);
+	quote->protocol = ip6->nexthdr;
+	quote->l4_off = quote->l3_off + sizeof(*ip6);
+	if (quote->protocol == IPPROTO_TCP || quote->protocol == IPPROTO_UDP ||
+	    quote->protocol == IPPROTO_ICMPV6)
+		return LB_UNDECIDED;
+	return quote_parse_extensions(ctx, quote);
+}
+
+/* Ports, or the identifier of a query, in the 8 bytes that every quote has. */
+static __always_inline int quote_parse_l4(lb_ctx *ctx, struct lb_quote *quote)
+{
+	struct lb_icmp *l4 = frame_data(ctx) + (quote->l4_off & LB_MAX_L4_OFF);
+	__u8 icmp = quote->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+
+	if (quote->protocol != IPPROTO_TCP && quote->protocol != IPPROTO_UDP &&
+	    quote->protocol != icmp)
+		return LB_DROP_ICMP_NO_CONN;
+	if (quote->l4_off + LB_LEAST_QUOTED > quote->end || (void *)(l4 + 1) > frame_end(ctx))
+		return LB_DROP_MALFORMED;
+	if (quote->protocol != icmp) {
+		quote->ports = *(__u32 *)l4;
+		return LB_UNDECIDED;
+	}
+	quote->protocol = IPPROTO_ICMP;
+	quote->icmp_type = l4->type;
+	quote->sport = quote->dport = *(__be16 *)&l4->rest;
+	return icmp_is_request(l4->type, quote->family) || icmp_is_reply(l4->type, quote->family)
+	               ? LB_UNDECIDED
+	               : LB_DROP_ICMP_NO_CONN;
+}
+
+/*
+ * pkt: a packet with an ICMP error at l4_off. Verifies all sums that it holds whole, and fills
+ * `quote`. Returns LB_UNDECIDED, or LB_DROP_ICMP_CHECKSUM, LB_DROP_MALFORMED (less than 8 bytes
+ * of the quoted transport header), LB_DROP_ICMP_NO_CONN (quotes what no conn can be found by),
+ * LB_DROP_NOT_LINEAR or LB_DROP_FRAGMENT. Pointers into the packet are to be made anew.
+ */
+LB_SUBPROGRAM int quote_parse(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote)
+{
+	struct lb_icmp *icmp;
+	__u32 end, length;
+	int verdict;
+
+	if (!pkt || !quote)
+		return LB_DROP_MALFORMED;
+	if (pkt->fragment != LB_NO_FRAGMENT)
+		return LB_DROP_FRAGMENT;
+	end = pkt->l3_off + pkt->ip_len;
+	if (pkt->l4_off + sizeof(*icmp) > end || end > LB_MAX_L4_OFF)
+		return LB_DROP_MALFORMED;
+	if (!quote_is_linear(ctx, end))
+		return verdict_of_short(ctx);
+	if (!quote_outer_sums_right(ctx, pkt, end - pkt->l4_off))
+		return LB_DROP_ICMP_CHECKSUM;
+	icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+	if ((void *)(icmp + 1) > frame_end(ctx))
+		return LB_DROP_MALFORMED;
+	quote->family = pkt->family;
+	quote->l3_off = pkt->l4_off + sizeof(*icmp);
+	quote->end = end;
+	if (pkt->family == 4) {
+		verdict = quote_parse_v4(ctx, quote);
+	} else {
+		length = quote_length_v6(icmp);
+		if (length)
+			quote_set_end(quote, length);
+		verdict = quote_parse_v6(ctx, quote);
+	}
+	return verdict != LB_UNDECIDED ? verdict : quote_parse_l4(ctx, quote);
+}
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Which service a packet is for, and what becomes of one that is for none. */
+#ifndef LB_SERVICE_H
+#define LB_SERVICE_H
+
+#include "answer.h"
+#include "fwd.h"
+#include "settings.h"
+
+/* The service on a port of the packet's VIP; `port` 0: the one for all that have none of their own. */
+static __always_inline const struct lb_service *service_on(const struct lb_packet *pkt, __be16 port,
+                                                           __u32 era)
+{
+	struct lb_service_key key = {
+		.vip = pkt->vip,
+		.port = port,
+		.protocol = pkt->key.protocol,
+		.era = era,
+	};
+
+	return bpf_map_lookup_elem(&services, &key);
+}
+
+static __always_inline const struct lb_service *service_lookup(const struct lb_packet *pkt,
+                                                               __u32 era)
+{
+	const struct lb_service *service = service_on(pkt, pkt->key.port, era);
+
+	return service || !pkt->key.port ? service : service_on(pkt, 0, era);
+}
+
+/* TCP or UDP for a VIP that has no service on that port. */
+static __always_inline int service_missing(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	__u32 id = pkt->vip;
+	const struct lb_vip *vip = bpf_map_lookup_elem(&vips, &id);
+	struct lb_headers hdr;
+	int verdict;
+
+	if (!vip)
+		return LB_PASS_UNMATCHED;
+	verdict = vip->flags & LB_VIP_F_DROP_UNMATCHED ? LB_DROP_UNMATCHED : LB_PASS_UNMATCHED;
+	/* Nobody behind us could take it further, and the host does not have the address. */
+	if (!(vip->flags & LB_VIP_F_BIND) && headers_get(ctx, pkt, &hdr) &&
+	    ttl_of(&hdr, pkt->family) <= 1)
+		return answer_port_unreachable(ctx, pkt, LB_REPLY_UNMATCHED, verdict);
+	return verdict;
+}
+
+/* The service has no usable destination. */
+static __always_inline int service_without_real(struct xdp_md *ctx, struct lb_packet *pkt,
+                                                __u16 flags)
+{
+	if (flags & LB_SVC_F_NO_REAL_DROP)
+		return LB_DROP_NO_REAL;
+	if (flags & LB_SVC_F_NO_REAL_PASS)
+		return LB_PASS_NO_REAL;
+	return answer_port_unreachable(ctx, pkt, LB_REPLY_NO_REAL, LB_DROP_NO_REAL);
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/*
+ * Persistence templates (ip_vs_sched_persist() and ip_vs_check_template() in
+ * net/netfilter/ipvs): entries of the conn table whose key is a client under a netmask and what
+ * services it is for.
+ *
+ * While a template's children live it does not end: what renews it does so by its life first,
+ * which nobody can end then, and counts the child after that. Its destination is replaced in
+ * place, by compare-and-swap.
+ */
+#ifndef LB_TEMPLATE_H
+#define LB_TEMPLATE_H
+
+#include "conn.h"
+#include "explain.h"
+
+/* The first `bits` of the word that lies in memory in network order. */
+static __always_inline __u64 leading_bits(__u64 word, __s32 bits)
+{
+	if (bits <= 0)
+		return 0;
+	return bits >= 64 ? word : word & bpf_cpu_to_be64(~0ULL << (64 - bits));
+}
+
+/* The key of the template of the packet's client; scope and prefix: see struct lb_service. */
+static __always_inline void template_query(struct lb_query *query, const struct lb_packet *pkt,
+                                           __u32 scope, __u32 prefix, __u64 seed)
+{
+	query->key_word[0] = leading_bits(pkt->key_word[0], prefix);
+	query->key_word[1] = leading_bits(pkt->key_word[1], (__s32)prefix - 64);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	query->key_word[2] = word_of(pkt->vip | (__u32)LB_KEY_TEMPLATE << 24, scope);
+#else
+	query->key_word[2] = word_of((__u32)pkt->vip << 16 | LB_KEY_TEMPLATE, scope);
+#endif
+	query->hash = conn_hash(query->key_word, seed);
+}
+
+/* A template that ran out while it had children goes on for 60 s at a time. Returns 0 when it is dead. */
+static __always_inline int template_rearmed(struct lb_conn *conn, union lb_life life,
+                                            const struct lb_settings *set, __u32 now)
+{
+	__u32 late = now - life.expires, step = set->rearm_ticks;
+	union lb_life next = life;
+
+	if (!conn->children || !step)
+		return 0;
+	next.expires += (late / step + 1) * step;
+	if (!lb_dry_run)
+		conn_life_swap(conn, life, next);
+	return 1;
+}
+
+/* Whether the destination of a template gets new conns. Weight 0 by the configuration is quiescence. */
+static __always_inline int template_dest_usable(const struct lb_dest *dest, __u32 generation,
+                                                __u32 flags)
+{
+	if (!dest_is(dest, generation))
+		return 0;
+	return dest->effective_weight || (!dest->weight && (flags & LB_SVC_F_KEEP_QUIESCENT));
+}
+
+/*
+ * The destination that the client of a packet has by its template; LB_NO_DEST when it has none, or it
+ * gets no new conns. flags: LB_SVC_F_*. Leaves in pkt->template where the template is.
+ */
+LB_SUBPROGRAM __u32 template_dest(struct lb_packet *pkt, __u32 scope, __u32 prefix, __u32 flags)
+{
+	const struct lb_settings *set = settings_get();
+	struct lb_conn_place place;
+	const struct lb_dest *dest;
+	struct lb_query query;
+	union lb_dest_ref ref;
+	__u32 now = ticks_now();
+
+	if (!pkt || !set)
+		return LB_NO_DEST;
+	pkt->template = LB_CONN_NOWHERE;
+	template_query(&query, pkt, scope, prefix, set->hash_seed);
+	place = conn_find(&query, set->conn_buckets);
+	if (!place.bucket || !(place.life.flags & LB_CONN_F_LIVE))
+		return LB_NO_DEST;
+	pkt->template = place.id;
+	ref = conn_dest(conn_at(&place));
+	if (tick_passed(place.life.expires, now) &&
+	    !template_rearmed(conn_at(&place), place.life, set, now))
+		return LB_NO_DEST;
+	explain(LB_STEP_TEMPLATE, ref.dest);
+	dest = dest_lookup(ref.dest);
+	if (dest && template_dest_usable(dest, ref.generation, flags))
+		return ref.dest;
+	explain(LB_STEP_TEMPLATE_BAD, 0);
+	return LB_NO_DEST;
+}
+
+/* Two CPUs may make one template at once: the one that was just made goes, since the other may have children. */
+static __always_inline int template_is_alone(struct lb_query *query, __u32 buckets, __u32 mine,
+                                             __u32 now)
+{
+	__u32 number = conn_number(buckets, query->hash, mine);
+	__u32 other = conn_search(query, buckets, 0);
+
+	if (other != LB_CONN_NOWHERE && conn_number(buckets, query->hash, other) == number)
+		other = conn_search(query, buckets, other + 1);
+	if (other == LB_CONN_NOWHERE || conn_number(buckets, query->hash, other) == number)
+		return 1;
+	conn_end(query, number, now);
+	return 0;
+}
+
+/* Makes a template; its place, LB_CONN_NOWHERE when there is no room. */
+static __always_inline __u32 template_make(struct lb_query *query, union lb_dest_ref ref,
+                                           __u32 ticks, const struct lb_settings *set, __u32 now)
+{
+	__u32 id = conn_claim(set->conn_buckets, query->hash, now);
+	struct lb_conn_place place = conn_place(set->conn_buckets, query->hash, id);
+	union lb_life life = {.expires = now + ticks};
+	struct lb_conn *conn;
+
+	if (!place.bucket)
+		return LB_CONN_NOWHERE;
+	conn = conn_at(&place);
+	conn_set_key(conn, query);
+	conn_set_dest(conn, ref.dest, ref.generation);
+	conn->control = 0;
+	conn->reverse = 0;
+	conn->children = 0;
+	dest_count_template(ref.dest, ref.generation, 1);
+	conn_publish(&place, query->hash, life);
+	return template_is_alone(query, set->conn_buckets, id, now) ? id : LB_CONN_NOWHERE;
+}
+
+/* Restarts the timer of the template at `id`, and gives it a destination. Returns 0 when it has ended meanwhile. */
+static __always_inline int template_renew(const struct lb_query *query, __u32 id,
+                                          union lb_dest_ref wanted, __u32 ticks,
+                                          const struct lb_settings *set, __u32 now)
+{
+	struct lb_conn_place place = conn_place(set->conn_buckets, query->hash, id);
+	union lb_life life, next;
+	union lb_dest_ref had;
+	struct lb_conn *conn;
+
+	if (!place.bucket)
+		return 0;
+	conn = conn_at(&place);
+	life = conn_life(conn);
+	next = life;
+	next.expires = now + ticks;
+	/* One that was dead starts anew. */
+	if (tick_passed(life.expires, now) && !conn->children)
+		next.flags &= ~LB_CONN_F_ASSURED;
+	if (!(life.flags & LB_CONN_F_LIVE) || !conn_key_is(conn, query->key_word) ||
+	    !conn_life_swap(conn, life, next))
+		return 0;
+	had = conn_dest(conn);
+	if (had.word != wanted.word &&
+	    __sync_val_compare_and_swap((__u64 *)&conn->dest, had.word, wanted.word) == had.word) {
+		dest_count_template(had.dest, had.generation, -1);
+		dest_count_template(wanted.dest, wanted.generation, 1);
+	}
+	return 1;
+}
+
+/*
+ * A new conn of the packet's client goes to a destination: makes, renews or redirects the template and
+ * counts the conn as its child. After template_dest(). Returns struct lb_conn.control for the conn, 0
+ * when there was no room.
+ */
+LB_SUBPROGRAM __u32 template_join(struct lb_packet *pkt, __u32 dest_id, __u32 ticks, __u32 scope,
+                                  __u32 prefix)
+{
+	const struct lb_dest *dest = dest_lookup(dest_id);
+	const struct lb_settings *set = settings_get();
+	union lb_dest_ref ref = {.dest = dest_id};
+	struct lb_conn_place place;
+	__u32 now = ticks_now(), id;
+	struct lb_query query;
+
+	if (!pkt || !dest || !set)
+		return 0;
+	ref.generation = dest->generation;
+	template_query(&query, pkt, scope, prefix, set->hash_seed);
+	id = pkt->template;
+	if (id == LB_CONN_NOWHERE || !template_renew(&query, id, ref, ticks, set, now))
+		id = template_make(&query, ref, ticks, set, now);
+	place = conn_place(set->conn_buckets, query.hash, id);
+	if (!place.bucket)
+		return 0;
+	__sync_fetch_and_add(&conn_at(&place)->children, 1);
+	return conn_number(set->conn_buckets, query.hash, id) + 1;
+}
+
+#endif
