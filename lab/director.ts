@@ -3,12 +3,10 @@ import { stringify } from 'yaml'
 import { ConfigError } from '../src/config/load.js'
 import { parseConfig } from '../src/config/parse.js'
 import type { Config } from '../src/config/schema.js'
+import { type ConnQuery, type ListedConn, listConns } from '../src/control/conn-list.js'
 import { Director } from '../src/control/director.js'
-import { readTick } from '../src/dataplane/clock.js'
-import { liveConns } from '../src/dataplane/conn-table.js'
 import { Instance, type InstanceLocation } from '../src/dataplane/instance.js'
 import { readVerdictCounts } from '../src/dataplane/verdict-counts.js'
-import type { Conn } from '../src/maps/generated.js'
 import { NetworkNamespace } from '../src/system/netns.js'
 import { Network } from './network.js'
 
@@ -58,11 +56,9 @@ export class LabDirector {
     return Object.fromEntries(named.flatMap(([name, count]) => (count > 0n ? [[name, Number(count)]] : [])))
   }
 
-  /** Conns and templates that are alive. */
-  async conns(): Promise<Conn[]> {
+  /** Conns and templates that are alive, as `veer conns --json` has them. */
+  conns(query: ConnQuery = {}): ListedConn[] {
     using instance = Instance.open(this.location)
-    const conns: Conn[] = []
-    for await (const conn of liveConns(instance.maps, readTick(instance.clock))) conns.push(conn)
-    return conns
+    return [...listConns(instance, query)].flat()
   }
 }

@@ -1,7 +1,6 @@
 /** Frames of one host's interface, by a packet socket: what is on the wire, and ICMP echo without a ping command. */
 import { expect } from 'vitest'
 import type { LabHost } from '../../lab/host.js'
-import type { Lab } from '../../lab/topology.js'
 import { familyOf } from '../../src/net/address.js'
 import { native, type NativePacketSocket } from '../../src/native.js'
 import { interfaceFacts, type InterfaceFacts } from '../../src/system/interfaces.js'
@@ -48,22 +47,41 @@ export function layer(frame: Uint8Array, name: string): ReadonlyMap<string, Fiel
 
 const ECHO = { 4: { ip: 'ipv4', icmp: 'icmp4', reply: 0 }, 6: { ip: 'ipv6', icmp: 'icmp6', reply: 129 } } as const
 
-/** Sends one echo request from the client; says whether the VIP has answered, with right checksums, within the time. */
-export async function ping(lab: Lab, vip: string, timeout: number = DEADLINE.timeout): Promise<boolean> {
+/** A lab or network, as far as the way from its client goes. */
+export interface WayOut {
+  client: LabHost
+  router: LabHost
+}
+
+export interface EchoOptions {
+  /** The identifier of the query. */
+  id?: number
+  /** Milliseconds to wait for the answer. */
+  timeout?: number
+}
+
+/** Sends one echo request from the client; the VIP's reply with right checksums, or undefined when none came in time. */
+export async function echoReply({ client, router }: WayOut, vip: string, options: EchoOptions = {}): Promise<Uint8Array | undefined> {
+  const { id = 1, timeout = DEADLINE.timeout } = options
   const family = familyOf(vip)
-  const { mac, addresses } = factsOf(lab.client, 'eth0')
+  const { mac, addresses } = factsOf(client, 'eth0')
   const src = addresses.find(({ address }) => familyOf(address) === family && !address.startsWith('fe80'))?.address ?? ''
-  const toRouter = eth({ src: mac, dst: factsOf(lab.router, 'eth0').mac })
+  const toRouter = eth({ src: mac, dst: factsOf(router, 'eth0').mac })
   const request =
     family === 4
-      ? packet(toRouter, ipv4({ src, dst: vip }), icmp4Echo(), payload('are you there?'))
-      : packet(toRouter, ipv6({ src, dst: vip }), icmp6Echo(), payload('are you there?'))
-  using wire = new Wire(lab.client, 'eth0')
+      ? packet(toRouter, ipv4({ src, dst: vip }), icmp4Echo({ id }), payload('are you there?'))
+      : packet(toRouter, ipv6({ src, dst: vip }), icmp6Echo({ id }), payload('are you there?'))
+  using wire = new Wire(client, 'eth0')
   wire.send(request.bytes())
   const { ip, icmp, reply } = ECHO[family]
   const isReply = (frame: Uint8Array): boolean =>
     layer(frame, ip)?.get('src') === vip && layer(frame, icmp)?.get('type') === reply && wrongChecksums(frame).length === 0
-  const answered = (): boolean => wire.frames.some(isReply)
-  await expect.poll(answered, { ...DEADLINE, timeout }).toBe(true).catch(() => undefined)
-  return answered()
+  const answer = (): Uint8Array | undefined => wire.frames.find(isReply)
+  await expect.poll(answer, { ...DEADLINE, timeout }).toBeDefined().catch(() => undefined)
+  return answer()
+}
+
+/** Whether the VIP answers an echo request within the time. */
+export async function ping(way: WayOut, vip: string, timeout: number = DEADLINE.timeout): Promise<boolean> {
+  return (await echoReply(way, vip, { timeout })) !== undefined
 }
