@@ -1,11 +1,12 @@
 /** The service table in the shape of `ipvsadm -Ln`, which operators know. */
+import ipaddr from 'ipaddr.js'
 import type { ListedDestination, ListedService, ServiceList } from '../control/service-list.js'
 import type { Counters } from '../maps/generated.js'
-import { formatEndpoint } from '../net/address.js'
+import { familyOf, formatEndpoint } from '../net/address.js'
 import { columns } from './output.js'
 
 /** ipvsadm's words for the forwarding methods. */
-const FORWARD_WORDS: Readonly<Record<string, string>> = { dr: 'Route' }
+const FORWARD_WORDS: Readonly<Record<string, string>> = { dr: 'Route', nat: 'Masq' }
 
 type Row = string[]
 
@@ -20,13 +21,22 @@ interface View {
 const TABLE: View = {
   service: ['Scheduler', 'Flags'],
   destination: ['Forward', 'Weight', 'ActiveConn', 'InActConn'],
-  serviceCells: ({ scheduler }) => [scheduler],
+  serviceCells: (service) => [service.scheduler, flagsOf(service)],
   destinationCells: ({ forward }, destination) => [
-    FORWARD_WORDS[forward] ?? forward,
+    destination.local ? 'Local' : (FORWARD_WORDS[forward] ?? forward),
     weightOf(destination),
     String(destination.activeConns),
     String(destination.inactiveConns),
   ],
+}
+
+/** `persistent 300`, and the netmask where it is not the whole address. */
+function flagsOf({ vip, persistence }: ListedService): string {
+  if (persistence === null) return ''
+  const { timeoutSeconds, netmask } = persistence
+  const persistent = `persistent ${timeoutSeconds}`
+  if (familyOf(vip) === 6) return netmask === 128 ? persistent : `${persistent} mask ${netmask}`
+  return netmask === 32 ? persistent : `${persistent} mask ${ipaddr.IPv4.subnetMaskFromPrefixLength(netmask).toString()}`
 }
 
 const COUNTERS = ['Conns', 'InPkts', 'OutPkts', 'InBytes', 'OutBytes']

@@ -1,15 +1,13 @@
-/** The service table as it is in the maps: JSON of `list --json`. */
-import { readTick } from '../dataplane/clock.js'
-import type { ConnCounts } from '../dataplane/conn-counts.js'
-import { countConns } from '../dataplane/conn-counts.js'
+/** The service table as it is in the maps. */
 import type { Instance } from '../dataplane/instance.js'
 import { protocolName } from '../dataplane/lb-maps.js'
 import type { LiveDestination, LiveService } from '../dataplane/live-state.js'
 import { readLiveState } from '../dataplane/live-state.js'
-import type { Counters } from '../maps/generated.js'
+import type { Counters, DestState } from '../maps/generated.js'
 import { DestFlag, forwardNames, schedulerNames, xdpModeNames } from '../maps/generated.js'
 import { compareAddresses } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
+import { liveNetmask, livePersistence } from './service-view.js'
 
 export interface ServiceList {
   instance: string
@@ -26,12 +24,15 @@ export interface ListedService {
   scheduler: string
   /** 16 hexadecimal digits, equal on all directors with the same ring; null without a usable destination. */
   ringDigest: string | null
-  persistence: null
+  /** `netmask`: leading bits of the client's address. */
+  persistence: { timeoutSeconds: number; netmask: number } | null
   counters: Counters
   destinations: ListedDestination[]
 }
 
 export interface ListedDestination {
+  /** The real is the director itself. */
+  local: boolean
   address: string
   port: number
   weight: number
@@ -45,14 +46,12 @@ export interface ListedDestination {
 }
 
 const NO_COUNTERS: Counters = { conns: 0n, inPkts: 0n, inBytes: 0n, outPkts: 0n, outBytes: 0n }
-const NO_CONNS: ConnCounts = { active: 0, inactive: 0 }
+const NO_STATE: DestState = { conns: 0n, persistent: 0, overloaded: 0, inSet: 0 }
 
 /** Reads the whole table, in the order of VIP, port and protocol. */
-export async function readServiceList(instance: Instance): Promise<ServiceList> {
-  const { maps } = instance
-  const live = readLiveState(maps)
-  const conns = await countConns(maps, readTick(instance.clock), live.generationOf)
-  const services = live.services.map((service) => listedService(service, instance, conns))
+export function readServiceList(instance: Instance): ServiceList {
+  const live = readLiveState(instance.maps)
+  const services = live.services.map((service) => listedService(service, instance))
   services.sort((a, b) => {
     return compareAddresses(a.vip, b.vip) || a.port - b.port || a.protocol.localeCompare(b.protocol)
   })
@@ -64,14 +63,19 @@ export async function readServiceList(instance: Instance): Promise<ServiceList> 
   return { instance: instance.name, interfaces, services }
 }
 
-function listedService(
-  { key, vip, value, destinations }: LiveService,
-  { maps }: Instance,
-  conns: Map<number, ConnCounts>,
-): ListedService {
-  const listed = destinations.map(({ id, address, value: dest }) => ({
-    ...listedDestination({ id, address, value: dest }, conns.get(id) ?? NO_CONNS),
-    counters: maps.destStats.sum(id) ?? NO_COUNTERS,
+/** JSON of `list --json`. */
+export function listJson({ services, ...rest }: ServiceList): object {
+  const json = services.map(({ destinations, ...service }) => ({
+    ...service,
+    destinations: destinations.map(({ local: _, ...destination }) => destination),
+  }))
+  return { ...rest, services: json }
+}
+
+function listedService({ key, vip, value, destinations }: LiveService, { maps }: Instance): ListedService {
+  const listed = destinations.map((destination) => ({
+    ...listedDestination(destination, maps.destState.get(destination.id) ?? NO_STATE),
+    counters: maps.destStats.sum(destination.id) ?? NO_COUNTERS,
   }))
   listed.sort((a, b) => compareAddresses(a.address, b.address) || a.port - b.port)
   return {
@@ -82,25 +86,31 @@ function listedService(
     forward: forwardNames[value.forward] ?? String(value.forward),
     scheduler: schedulerNames[value.scheduler] ?? String(value.scheduler),
     ringDigest: value.ringSize === 0 ? null : value.ringDigest.toString(16).padStart(16, '0'),
-    persistence: null,
+    persistence: livePersistence(value)
+      ? { timeoutSeconds: value.persistenceSeconds, netmask: liveNetmask(value, vip) }
+      : null,
     counters: maps.svcStats.sum(value.id) ?? NO_COUNTERS,
     destinations: listed,
   }
 }
 
+const LOW_WORD = 0xffff_ffffn
+
 function listedDestination(
   { address, value }: LiveDestination,
-  conns: ConnCounts,
+  { conns, persistent }: DestState,
 ): Omit<ListedDestination, 'counters'> {
+  const local = (value.flags & DestFlag.local) !== 0
   return {
+    local,
     address,
     port: value.port,
     weight: value.weight,
     effectiveWeight: value.effectiveWeight,
     health: 'unknown',
-    mac: (value.flags & DestFlag.neighbour) === 0 ? null : macFromBytes(value.mac),
-    activeConns: conns.active,
-    inactiveConns: conns.inactive,
-    persistentConns: 0,
+    mac: local || (value.flags & DestFlag.neighbour) === 0 ? null : macFromBytes(value.mac),
+    activeConns: Number(conns >> 32n),
+    inactiveConns: Number(conns & LOW_WORD),
+    persistentConns: persistent,
   }
 }

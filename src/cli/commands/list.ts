@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import type { ServiceList } from '../../control/service-list.js'
-import { readServiceList } from '../../control/service-list.js'
+import { listJson, readServiceList } from '../../control/service-list.js'
 import { ratesBetween } from '../../control/rates.js'
 import type { Instance } from '../../dataplane/instance.js'
 import { formatList } from '../list-text.js'
@@ -25,16 +25,16 @@ export function addList(program: Command): void {
     .option('--json', 'print JSON', false)
     .action(async ({ json, stats, rate }: Options, command: Command) => {
       using instance = openInstance(globalOptions(command))
-      const list = rate ? await readRates(instance) : await readServiceList(instance)
-      if (json) printJson(list)
+      const list = rate ? await readRates(instance) : readServiceList(instance)
+      if (json) printJson(listJson(list))
       else print(formatList(list, rate ? 'rate' : stats ? 'stats' : 'table'))
     })
 }
 
 async function readRates(instance: Instance): Promise<ServiceList> {
-  const before = await readServiceList(instance)
+  const before = readServiceList(instance)
   const start = performance.now()
   await sleep(RATE_INTERVAL_MS)
-  const after = await readServiceList(instance)
+  const after = readServiceList(instance)
   return ratesBetween(before, after, (performance.now() - start) / 1000)
 }

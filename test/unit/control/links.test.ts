@@ -69,11 +69,11 @@ describe('the mode of an interface', () => {
     ['generic', 'native', 'generic'],
     ['generic', undefined, 'generic'],
   ] as const)('with xdp: %s, now %s, is %s', (xdp, now, mode) => {
-    expect(modeOf({ name: 'lo', xdp }, 1, now && live(now))).toBe(mode)
+    expect(modeOf({ name: 'lo', xdp, reply: true }, 1, now && live(now))).toBe(mode)
   })
 
   it('auto is content with either', () => {
-    expect([0, 1].map((mode) => modeDiffers({ name: 'lo', xdp: 'auto' }, mode))).toEqual([false, false])
-    expect([0, 1].map((mode) => modeDiffers({ name: 'lo', xdp: 'native' }, mode))).toEqual([false, true])
+    expect([0, 1].map((mode) => modeDiffers({ name: 'lo', xdp: 'auto', reply: true }, mode))).toEqual([false, false])
+    expect([0, 1].map((mode) => modeDiffers({ name: 'lo', xdp: 'native', reply: true }, mode))).toEqual([false, true])
   })
 })

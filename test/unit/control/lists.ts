@@ -12,6 +12,7 @@ export const counters = (conns: bigint, inPkts = conns * 10n): Counters => ({
 
 export function listedReal(fields: Partial<ListedDestination> = {}): ListedDestination {
   return {
+    local: false,
     address: '10.0.0.11',
     port: 80,
     weight: 1,
