@@ -4,7 +4,7 @@ import { Exit, reportError } from './output.js'
 import { buildProgram } from './program.js'
 
 async function main(): Promise<void> {
-  const program = buildProgram()
+  const program = await buildProgram(process.argv.slice(2))
   try {
     await program.parseAsync()
   } catch (error) {

@@ -1,10 +1,8 @@
 /** Options and services that every command shares. */
 import type { Command } from 'commander'
-import { Director } from '../control/director.js'
 import { Instance } from '../dataplane/instance.js'
 import { VeerError } from '../errors.js'
 import { requireCapabilities } from '../system/capabilities.js'
-import { NetworkNamespace } from '../system/netns.js'
 
 export interface GlobalOptions {
   instance: string
@@ -30,14 +28,6 @@ export function globalOptions(command: Command): GlobalOptions {
   if (INSTANCE_NAME.test(options.instance)) return options
   throw new VeerError('LB_ERR_INSTANCE_NAME', `\`${options.instance}\` is no instance name`, {
     hint: 'use 1 to 63 of a-z, 0-9 and -',
-  })
-}
-
-export function directorOf(options: GlobalOptions): Director {
-  return new Director({
-    name: options.instance,
-    bpffs: options.bpffs,
-    namespace: NetworkNamespace.open(options.netns),
   })
 }
 

@@ -1,10 +1,15 @@
 /** How results and errors are printed. */
 import { inspect } from 'node:util'
-import { ConfigError } from '../config/load.js'
 import { VeerError } from '../errors.js'
 
 /** Exit codes of the command line. */
 export const Exit = { done: 0, failed: 1, usage: 2, invalidConfig: 3, changesPending: 4 } as const
+
+/** Errors that are no failure of ours. */
+const EXIT_OF: Readonly<Record<string, number>> = {
+  LB_ERR_CONFIG_INVALID: Exit.invalidConfig,
+  LB_ERR_INSTANCE_NAME: Exit.usage,
+}
 
 export function print(text: string): void {
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)
@@ -24,8 +29,7 @@ export function reportError(error: unknown, verbose: boolean): number {
   if (error instanceof VeerError) warn(error.hint === undefined ? error.message : `${error.message}; ${error.hint}`)
   else warn(`${error instanceof Error ? error.message : String(error)}; this is a defect of veer, --verbose shows where`)
   if (verbose) process.stderr.write(`${inspect(error, { depth: 4 })}\n`)
-  if (error instanceof ConfigError) return Exit.invalidConfig
-  return error instanceof VeerError && error.code === 'LB_ERR_INSTANCE_NAME' ? Exit.usage : Exit.failed
+  return (error instanceof VeerError && EXIT_OF[error.code]) || Exit.failed
 }
 
 /** Columns of text, each as wide as its widest cell; `right` names the columns that are aligned to the right. */

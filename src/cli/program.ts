@@ -1,29 +1,44 @@
 /** The command line: global options, and one file per verb under commands/. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
-import { addApply, addPlan } from './commands/apply.js'
-import { addAttach } from './commands/attach.js'
-import { addCheck } from './commands/check.js'
-import { addDetach } from './commands/detach.js'
-import { addDoctor } from './commands/doctor.js'
-import { addList } from './commands/list.js'
-import { addRun } from './commands/run.js'
-import { addStats } from './commands/stats.js'
 import { addGlobalOptions } from './options.js'
 
-const VERBS = [addCheck, addAttach, addRun, addPlan, addApply, addList, addStats, addDoctor, addDetach]
+type AddVerb = (program: Command) => void
 
-/** All commands. Wrong usage is said in one line on stderr and thrown as commander's `CommanderError`. */
-export function buildProgram(): Command {
+/** In the order of the help. */
+const VERBS: Readonly<Record<string, () => Promise<AddVerb>>> = {
+  check: async () => (await import('./commands/check.js')).addCheck,
+  attach: async () => (await import('./commands/attach.js')).addAttach,
+  run: async () => (await import('./commands/run.js')).addRun,
+  plan: async () => (await import('./commands/apply.js')).addPlan,
+  apply: async () => (await import('./commands/apply.js')).addApply,
+  list: async () => (await import('./commands/list.js')).addList,
+  conns: async () => (await import('./commands/conns.js')).addConns,
+  stats: async () => (await import('./commands/stats.js')).addStats,
+  explain: async () => (await import('./commands/explain.js')).addExplain,
+  doctor: async () => (await import('./commands/doctor.js')).addDoctor,
+  detach: async () => (await import('./commands/detach.js')).addDetach,
+}
+
+/**
+ * The program that can run `args`. Wrong usage is said in one line on stderr and thrown as commander's `CommanderError`.
+ *
+ * Each verb brings modules that take tens of milliseconds to load, so the others are left out when `args` name one.
+ */
+export async function buildProgram(args: readonly string[]): Promise<Command> {
   const program = new Command('veer')
     .description('L4 load balancer: eBPF dataplane, one YAML file')
     .version(packageVersion())
     .exitOverride()
     .configureOutput({ writeErr: (text) => process.stderr.write(usageLine(text)) })
   addGlobalOptions(program)
-  for (const addVerb of VERBS) addVerb(program)
+  const named = Object.keys(VERBS).filter((verb) => args.includes(verb))
+  const needed = named.length === 1 && !args.some((arg) => HELP.has(arg)) ? named : Object.keys(VERBS)
+  for (const verb of needed) (await VERBS[verb]?.())?.(program)
   return program
 }
+
+const HELP: ReadonlySet<string> = new Set(['help', '-h', '--help'])
 
 /** src/cli and dist/cli are both two levels below the package's root. */
 function packageVersion(): string {

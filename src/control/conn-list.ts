@@ -88,7 +88,7 @@ function listedConn(conn: Conn, now: number, names: ConnNames): ListedConn {
   const { protocol, port } = names.virtualOf(conn)
   const real = names.realOf(conn)
   return {
-    protocol: protocolName(protocol),
+    protocol: protocol === 0 ? 'ip' : protocolName(protocol),
     state: connStateName(conn),
     client: formatEndpoint(addressFromWords(key.client), template ? 0 : key.clientPort),
     virtual: formatEndpoint(names.vip(key.vip), port),

@@ -67,14 +67,14 @@ export class RawMap implements Disposable {
   }
 
   /**
-   * Everything in the map, batch by batch. A batch is a copy, so elements may be deleted meanwhile; what others add or
-   * delete during the walk may or may not be seen, and (kernel: generic hash maps) nothing is seen twice.
+   * Everything in the map, `size` elements at a time. A batch is a copy, so elements may be deleted meanwhile; what
+   * others add or delete during the walk may or may not be seen, and (kernel: generic hash maps) nothing is seen twice.
    */
-  *batches(): Generator<Packed> {
+  *batches(size: number = this.batchSize): Generator<Packed> {
     let batch: NativeBatch | undefined
     do {
       try {
-        batch = this.native.lookupBatch(batch?.cursor, this.batchSize)
+        batch = this.native.lookupBatch(batch?.cursor, size)
       } catch (error) {
         if (batch !== undefined || !isBatchUnsupported(error)) throw error
         yield this.walk()

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../../config/load.js'
 import type { Plan } from '../../control/director.js'
-import { directorOf, globalOptions } from '../options.js'
+import { directorOf } from '../director.js'
+import { globalOptions } from '../options.js'
 import { Exit, print, printJson, warn } from '../output.js'
 import { formatPlan, unresolvedWarning } from '../plan-text.js'
 

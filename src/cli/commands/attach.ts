@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { loadConfig } from '../../config/load.js'
-import { directorOf, globalOptions } from '../options.js'
+import { directorOf } from '../director.js'
+import { globalOptions } from '../options.js'
 import { print, warn } from '../output.js'
 import { unresolvedWarning } from '../plan-text.js'
 

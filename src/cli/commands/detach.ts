@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { directorOf, globalOptions } from '../options.js'
+import { directorOf } from '../director.js'
+import { globalOptions } from '../options.js'
 import { print } from '../output.js'
 
 export function addDetach(program: Command): void {

@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { Daemon } from '../../control/daemon.js'
 import { NetworkNamespace } from '../../system/netns.js'
 import { createLogger } from '../logger.js'
-import { directorOf, globalOptions } from '../options.js'
+import { directorOf } from '../director.js'
+import { globalOptions } from '../options.js'
 
 export function addRun(program: Command): void {
   program

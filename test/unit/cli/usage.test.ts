@@ -19,7 +19,8 @@ afterEach(() => void vi.restoreAllMocks())
 
 /** The exit code that commander asks for. */
 async function exitCodeOf(...args: string[]): Promise<number> {
-  const error = await buildProgram().parseAsync(args, { from: 'user' }).catch((thrown: unknown) => thrown)
+  const program = await buildProgram(args)
+  const error = await program.parseAsync(args, { from: 'user' }).catch((thrown: unknown) => thrown)
   return (error as CommanderError).exitCode
 }
 

@@ -1,0 +1,26 @@
+import type { Writable } from 'node:stream'
+import { errnoOf } from '../errors.js'
+
+/**
+ * Writes each text when the one before it is written, so that no more is made than is read. Ends quietly when nobody
+ * reads any more, as with `veer conns | head`.
+ */
+export async function stream(texts: Iterable<string>, to: Writable = process.stdout): Promise<void> {
+  // The error of a write comes to its own callback; without a listener here it would end the process all the same.
+  const ignore = (): void => undefined
+  to.on('error', ignore)
+  try {
+    for (const text of texts) {
+      const failure = await written(text, to)
+      if (errnoOf(failure) === 'EPIPE') return
+      if (failure !== undefined) throw failure
+    }
+  } finally {
+    to.off('error', ignore)
+  }
+}
+
+/** What went wrong, if anything did. */
+function written(text: string, to: Writable): Promise<Error | undefined> {
+  return new Promise((resolve) => to.write(text, (error) => resolve(error ?? undefined)))
+}
