@@ -31,9 +31,11 @@ describe('datagrams in fragments', () => {
     const names = ['forward_fragment', 'forward_reply_fragment', 'drop_fragment']
     const before = names.map(count)
     const answers: (string | undefined)[] = []
-    while (answers.length < 6) answers.push(await network.client.udp(vip, VIP_PORT, DATAGRAM, 5000))
-    const expected = ['real1', 'real2', 'real3'].flatMap((real) => [`${real}${DATAGRAM}`, `${real}${DATAGRAM}`])
-    expect(answers.sort()).toEqual(expected)
+    while (answers.length < 6) {
+      const answer = await network.client.udp(vip, VIP_PORT, DATAGRAM, 5000)
+      answers.push(answer?.replace(DATAGRAM, ' echoes'))
+    }
+    expect(answers.sort()).toEqual(['real1', 'real1', 'real2', 'real2', 'real3', 'real3'].map((real) => `${real} echoes`))
     // After the first fragment of each two come, and replies of direct routing do not come here.
     const after = names.map(count)
     expect(after.map((now, index) => now - (before[index] ?? 0))).toEqual([12, forward === 'nat' ? 12 : 0, 0])
