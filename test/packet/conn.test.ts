@@ -86,7 +86,7 @@ describe('TCP states of a conn', () => {
 })
 
 describe('the timer of a conn', () => {
-  it.each(Object.keys(ConnState).filter((name) => name !== 'none' && name !== 'udp') as ConnStateName[])(
+  it.each(Object.keys(ConnState).filter((name) => name !== 'none' && name !== 'udp' && name !== 'icmp') as ConnStateName[])(
     'is set by every packet to the timeout of the new state, from %s',
     async (state) => {
       const director = await Director.serving(world((table) => knowConn(table, 4, 'tcp', 0, { state })))

@@ -1,7 +1,9 @@
-/** A director under test: the real program on one side, the oracle on the other, both with the same table. */
+/** A director under test: the real programs on one side, the oracle on the other, both with the same table. */
 import { expect, onTestFinished } from 'vitest'
-import { LbFixture, type RunResult } from '../support/lb-fixture.js'
-import { judge, NO_COUNTS, type Conn, type Table } from '../support/oracle.js'
+import { LbFixture, type RunResult, type TcAction } from '../support/lb-fixture.js'
+import { countsOf } from '../support/oracle/counts.js'
+import { judgeReply } from '../support/oracle/replies.js'
+import { judge, NO_COUNTS, type Conn, type Outcome, type Table } from '../support/oracle.js'
 import { toHex } from '../support/packet/bytes.js'
 import type { Packet } from '../support/packet/build.js'
 import { describeDifference } from '../support/packet/diff.js'
@@ -11,14 +13,28 @@ import { INGRESS } from './world.js'
 const CLOCK_TOLERANCE_NS = 5_000_000_000n
 
 /** What two runs of a conn share: not its timer. */
-export type TimelessConn = Pick<Conn, 'dest' | 'generation' | 'state'>
+export type TimelessConn = Omit<Conn, 'expires'>
+
+const bytesOf = (sent: Packet | Uint8Array): Uint8Array => (sent instanceof Uint8Array ? sent : sent.bytes())
 
 /** What has run out is out: its place may have been given to another flow, or not yet. */
 const living = (conns: Map<string, Conn>): [string, Conn][] =>
-  [...conns].filter(([, { expires }]) => expires > process.hrtime.bigint())
+  [...conns].filter(([, { expires, live }]) => live && expires > process.hrtime.bigint())
 
 const timeless = (conns: [string, Conn][]): Map<string, TimelessConn> =>
-  new Map(conns.map(([key, { dest, generation, state }]) => [key, { dest, generation, state }]))
+  new Map(conns.map(([key, { expires: _, ...rest }]) => [key, rest]))
+
+function expectSame<Action>(sent: Uint8Array, expected: Outcome<Action>, actual: RunResult<Action>): void {
+  const sameFrame = Buffer.compare(actual.frame, expected.frame) === 0
+  if (actual.verdict === expected.verdict && actual.action === expected.action && sameFrame) return
+  throw new Error(
+    [
+      `the oracle says ${expected.verdict} (${expected.action}), the program ${actual.verdict} (${actual.action})`,
+      `sent ${toHex(sent)}`,
+      ...(sameFrame ? [] : [describeDifference(actual.frame, expected.frame)]),
+    ].join('\n'),
+  )
+}
 
 export class Director {
   readonly lb: LbFixture
@@ -36,32 +52,42 @@ export class Director {
     return new Director(lb, table)
   }
 
+  /** As {@link serving}, with the program for the reals' side: {@link reply}. */
+  static async withReplies(table: Table): Promise<Director> {
+    const director = await Director.serving(table)
+    await director.lb.openReply()
+    return director
+  }
+
   /** Forgets all conns, cursors and counters: those of `table` from here on, whose configuration is the same. */
   restart(table: Table): void {
     this.table = table
     this.lb.writeFlows(table)
   }
 
-  /** Sends a frame in; the program must do exactly what the oracle says. */
+  /** Sends a frame in from the clients' side; the program must do exactly what the oracle says. */
   send(sent: Packet | Uint8Array): RunResult {
-    const frame = sent instanceof Uint8Array ? sent : sent.bytes()
+    const frame = bytesOf(sent)
     this.table.now = process.hrtime.bigint()
     const expected = judge(frame, INGRESS, this.table)
     const actual = this.lb.run(frame)
-    const sameFrame = Buffer.compare(actual.frame, expected.frame) === 0
-    if (actual.verdict === expected.verdict && actual.action === expected.action && sameFrame) return actual
-    throw new Error(
-      [
-        `the oracle says ${expected.verdict} (${expected.action}), the program ${actual.verdict} (${actual.action})`,
-        `sent ${toHex(frame)}`,
-        ...(sameFrame ? [] : [describeDifference(actual.frame, expected.frame)]),
-      ].join('\n'),
-    )
+    expectSame(frame, expected, actual)
+    return actual
+  }
+
+  /** Sends a frame in from a real, as {@link send}. */
+  reply(sent: Packet | Uint8Array, direction: 'ingress' | 'egress' = 'ingress'): RunResult<TcAction> {
+    const frame = bytesOf(sent)
+    this.table.now = process.hrtime.bigint()
+    const expected = judgeReply(frame, direction, this.table)
+    const actual = this.lb.reply(frame, direction)
+    expectSame(frame, expected, actual)
+    return actual
   }
 
   /** Compares all that the packets left behind with what they left behind in the oracle. */
   expectSameState(): void {
-    const conns = this.lb.conns()
+    const conns = this.lb.flows()
     expect(timeless(living(conns))).toEqual(timeless(living(this.table.conns)))
     for (const [key, { expires }] of living(this.table.conns)) {
       const difference = (conns.get(key)?.expires ?? 0n) - expires
@@ -74,6 +100,14 @@ export class Director {
     for (const id of this.table.dests.keys()) {
       expect(this.lb.destCounters(id)).toEqual(this.table.destCounters.get(id) ?? NO_COUNTS)
     }
+    this.expectExactCounts(conns)
+  }
+
+  /** The counts of every destination are those of the conns that are in the table. */
+  expectExactCounts(conns: Map<string, Conn> = this.lb.flows()): void {
+    for (const id of this.table.dests.keys()) {
+      const counted = countsOf({ ...this.table, conns }, id)
+      expect({ id, ...this.lb.destState(id) }).toEqual({ id, ...counted })
+    }
   }
 }
-

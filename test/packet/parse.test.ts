@@ -168,15 +168,22 @@ describe('parsing IPv6 extension headers', () => {
 
 describe('fragments to a VIP', () => {
   it.each([
-    ['the first of an IPv4 datagram', request(4, 'udp', { four: { flags: 1 } })],
     ['the last of an IPv4 datagram', request(4, 'udp', { four: { flags: 0, fragmentOffset: 185 } })],
-    ['one with "don\'t fragment" set', request(4, 'tcp', { four: { flags: 3 } })],
-    ['the first of an IPv6 datagram', v6(fragment({ more: true }), udp(ports))],
     ['the last of an IPv6 datagram', v6(fragment({ offset: 185 }), udp(ports))],
-    ['one behind other headers', v6(hopByHop(), routing(), fragment({ more: true }), tcp(ports))],
+    ['one behind other headers', v6(hopByHop(), routing(), fragment({ offset: 8, more: true }), tcp(ports))],
     ['one of an ICMP message', packet(link, ip(4, { four: { flags: 1 } }), icmp4Echo())],
   ])('are dropped with their own reason: %s', async (_, sent) => {
     expect(await verdictOf(sent)).toBe('dropFragment')
+  })
+
+  it.each([
+    ['the first of an IPv4 datagram', request(4, 'udp', { four: { flags: 1 } })],
+    ['one with "don\'t fragment" set', request(4, 'tcp', { four: { flags: 3 } })],
+    ['one that says less than its UDP header', packet(link, ip(4, { four: { flags: 1 } }), udp({ ...ports, length: 900 }))],
+    ['the first of an IPv6 datagram', v6(fragment({ more: true }), udp(ports))],
+    ['one behind other headers', v6(hopByHop(), routing(), fragment({ more: true }), tcp(ports))],
+  ])('are forwarded when they have the ports: %s', async (_, sent) => {
+    expect(await verdictOf(sent)).toBe('forwardNew')
   })
 
   it('are no matter of ours for another address', async () => {

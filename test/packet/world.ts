@@ -119,6 +119,7 @@ export function world(change: (table: Table) => void = () => undefined): Table {
     conns: new Map(),
     overloaded: new Set(),
     cursors: new Map(),
+    memories: new Map(),
     fragments: new Map(),
     interfaces: new Map([
       [INGRESS, OUR_MAC],

@@ -2,7 +2,7 @@
  * The real programs under BPF_PROG_TEST_RUN, with maps that say what a {@link Table} says. Nothing is attached and no
  * packet leaves; the frame comes in by the loopback interface, and a redirect is only a verdict.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { measureHz, readTick } from '../../src/dataplane/clock.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
@@ -15,6 +15,7 @@ import { readCounters, readDestState, readFlows, readFragments } from './lb/read
 import { writeConfiguration, writeFlows } from './lb/write.js'
 import { isTemplate } from './oracle.js'
 import type { Conn, Counters, DestState, FragmentTrack, Table, VerdictName, XdpAction } from './oracle.js'
+import { ReplyNetwork } from './reply-network.js'
 
 export { ERA } from './lb/write.js'
 
@@ -66,7 +67,7 @@ let hz: number | undefined
 export class LbFixture implements Disposable {
   readonly collection: Collection<typeof abi.xdpLb>
   readonly #clock: TestClock
-  #reply: Collection<typeof tcReply> | undefined
+  #reply: { collection: Collection<typeof tcReply>; network: ReplyNetwork } | undefined
   #verdicts: Map<number, bigint>
 
   private constructor(collection: Collection<typeof abi.xdpLb>, clock: TestClock) {
@@ -87,8 +88,8 @@ export class LbFixture implements Disposable {
 
   /** Loads bpf/tc_reply.c over the same maps, for {@link reply}. */
   async openReply(): Promise<void> {
-    if (this.#reply !== undefined || !existsSync(objectFile('tc_reply'))) return
-    this.#reply = await Collection.load(specOf('tc_reply'), tcReply, { mapReplacements: this.maps })
+    const collection = await Collection.load(specOf('tc_reply'), tcReply, { mapReplacements: this.maps })
+    this.#reply = { collection, network: new ReplyNetwork() }
   }
 
   get maps(): LbMaps {
@@ -124,8 +125,10 @@ export class LbFixture implements Disposable {
   /** One frame from a real's side through tc_reply, as {@link run}; {@link openReply} comes first. */
   reply(frame: Uint8Array, direction: 'ingress' | 'egress' = 'ingress'): RunResult<TcAction> {
     if (this.#reply === undefined) throw new Error('tc_reply is not loaded')
-    const { tcReplyIngress, tcReplyEgress } = this.#reply.programs
-    const { retval, data } = (direction === 'ingress' ? tcReplyIngress : tcReplyEgress).run({ data: frame })
+    const { collection, network } = this.#reply
+    const { tcReplyIngress, tcReplyEgress } = collection.programs
+    const program = direction === 'ingress' ? tcReplyIngress : tcReplyEgress
+    const { retval, data } = network.enter(() => program.run({ data: frame }))
     const verdict = this.#countedVerdict()
     const action = TC_ACTIONS.get(retval)
     if (action === undefined) throw new Error(`tc_reply answered ${retval}`)
@@ -168,7 +171,8 @@ export class LbFixture implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#reply?.close()
+    this.#reply?.collection.close()
+    this.#reply?.network.close()
     this.collection.close()
   }
 }

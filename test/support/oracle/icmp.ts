@@ -7,7 +7,7 @@ import { destinationOf, livingConn } from './conns.js'
 import type { Decision, Flow, ToVip } from './decision.js'
 import { decideFlow, linked, obstacle, serviceOf, wayOut } from './flows.js'
 import { IP, translated, ttlOf, type Family } from './frame.js'
-import { parseQuote, type Quote } from './quote.js'
+import { parseQuote, type ErrorPacket, type Quote } from './quote.js'
 import { schedule } from './schedule.js'
 import { connKey, type Destination, type Protocol, type Table, type VerdictName } from './table.js'
 
@@ -40,7 +40,7 @@ function quotedDestination(table: Table, flow: Flow): Destination | VerdictName 
 }
 
 /** The whole ICMP message's checksum, computed anew: it was verified before anything changed. */
-function withIcmpChecksum(frame: Uint8Array, { l3, l4, end, family }: ToVip): Uint8Array {
+function withIcmpChecksum(frame: Uint8Array, { l3, l4, end, family }: ErrorPacket): Uint8Array {
   const message = frame.slice(l4, end)
   message.set([0, 0], 2)
   const { src, dst } = IP[6]
@@ -86,7 +86,7 @@ const CHECKSUM_END = new Map<number, number>([
 
 /** An ICMP error as whom it concerns has to see it: one outer address and one end of the quoted packet renamed. */
 export function rewrittenError(
-  to: ToVip,
+  to: ErrorPacket,
   quote: Quote,
   outer: { end: 'src' | 'dst'; address: string } | undefined,
   inner: Rename,
