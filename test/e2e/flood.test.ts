@@ -104,11 +104,9 @@ describe('a flood of SYNs with spoofed sources', () => {
     expect(before.filter((line) => line.includes('ESTABLISHED'))).toHaveLength(ports.length)
     await expectAllAlive('before')
 
-    flood(NAT_VIP[4], FLOOD / 2)
     flood(DR_VIP[4], FLOOD / 2)
-    const all = director.conns()
-    expect(all.length).toBeGreaterThan(MAX_CONNS)
-
+    flood(NAT_VIP[4], FLOOD / 2)
+    expect(director.conns().length).toBeGreaterThan(MAX_CONNS)
     expect(old()).toEqual(before)
     await expectAllAlive('after')
     // New clients are served all the same.

@@ -1,22 +1,24 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { LabDirector } from '../../lab/director.js'
 import { Network } from '../../lab/network.js'
-import { CLIENT, FAMILIES, type Family, NAT_VIP, serviceFor, twoArm, twoArmConfig } from '../../lab/two-arm.js'
+import { FAMILIES, type Family, NAT_VIP, serviceFor, twoArm, twoArmConfig } from '../../lab/two-arm.js'
 import { url } from './support.js'
 
 const HTTP = 80
 const HTTPS = 443
 const OTHER = 8080
 
-/** A neighbour of the client in its /24 and /64, and one outside of both; the client has their addresses too. */
-const NEIGHBOUR = { 4: '192.0.2.3', 6: '2001:db8:1::3' } as const
-const STRANGER = { 4: '198.51.100.2', 6: '2001:db8:4::2' } as const
+const TESTS = 6
 
-const MORE_ADDRESSES = `
-ip address add 192.0.2.3/32 dev eth0; ip address add 198.51.100.2/32 dev eth0
-ip address add 2001:db8:1::3/128 dev eth0 nodad; ip address add 2001:db8:4::2/128 dev eth0 nodad`
+/** Three clients of each test's own, on the one host: two of one /24 or /64, and one of another. */
+function clientsOf(test: number, family: Family): { own: string; neighbour: string; stranger: string } {
+  const [net, other] = family === 4 ? [`198.18.${test}.`, `198.19.${test}.`] : [`2001:db8:50:${test}::`, `2001:db8:51:${test}::`]
+  return { own: `${net}1`, neighbour: `${net}2`, stranger: `${other}1` }
+}
 
-const ROUTES_BACK = 'ip route add 198.51.100.0/24 via 192.0.2.2; ip route add 2001:db8:4::/64 via 2001:db8:1::2'
+const ROUTES_BACK = `
+ip route add 198.18.0.0/15 via 192.0.2.2
+ip route add 2001:db8:50::/47 via 2001:db8:1::2`
 
 describe('persistence', () => {
   let network: Network
@@ -26,7 +28,7 @@ describe('persistence', () => {
   function configOf(weights: readonly number[], persistence: object = {}): object {
     const services = FAMILIES.flatMap(({ family }) => {
       const common = { family, forward: 'nat', weights } as const
-      const group = { timeout: '300s', group: 'web', ...persistence }
+      const group = { timeout: '300s', group: `web-${family}`, ...persistence }
       return [
         serviceFor({ ...common, name: `http-${family}`, port: HTTP, persistence: group }),
         serviceFor({ ...common, name: `https-${family}`, port: HTTPS, persistence: group }),
@@ -38,67 +40,78 @@ describe('persistence', () => {
 
   beforeAll(async () => {
     network = await Network.create({ hosts: twoArm() })
-    network.client.shell(MORE_ADDRESSES)
+    const tests = Array.from({ length: TESTS }, (_, test) => test)
+    const clients = tests.flatMap((test) => FAMILIES.flatMap(({ family }) => Object.values(clientsOf(test, family))))
+    network.client.shell(clients.map((address) => `ip address add ${address} dev lo`).join('\n'))
     network.host('router').shell(ROUTES_BACK)
     director = new LabDirector(network)
-  })
-
-  beforeEach(async () => {
     await director.attach(configOf([1, 1, 1]))
-    return () => director.detach()
   })
 
   afterAll(async () => {
     await network[Symbol.asyncDispose]()
   })
 
-  /** Who answers a request to the port, from one of the client's addresses. */
-  async function realOf(family: Family, port: number, from: string = CLIENT[family]): Promise<string> {
-    const answer = await network.client.curl(url(NAT_VIP[family], '/', port), ['--interface', from])
+  /** Who answers a request to the port from one of the client's addresses. */
+  async function realOf(from: string, port: number): Promise<string> {
+    const vip = NAT_VIP[from.includes(':') ? 6 : 4]
+    const answer = await network.client.curl(url(vip, '/', port), ['--interface', from])
     return (JSON.parse(answer) as { real: string }).real
   }
 
-  const templates = (): string[] => director.conns().flatMap(({ template, client }) => (template ? [client] : []))
+  /** Templates of a test's clients. */
+  function templatesOf(test: number, family: Family): number {
+    const networks = Object.values(clientsOf(test, family)).map((address) => address.slice(0, -1))
+    const isOwn = (client: string): boolean => networks.some((each) => client.replace('[', '').startsWith(each))
+    return director.conns().filter(({ template, client }) => template && isOwn(client)).length
+  }
+
+  const without = (real: string): number[] => [1, 2, 3].map((number) => (real === `real${number}` ? 0 : 1))
 
   it.each(FAMILIES)('IPv$family: a client keeps its real, also over the ports of a group; others get theirs', async ({ family }) => {
-    const first = await realOf(family, HTTP)
-    for (const port of [HTTP, HTTPS, HTTP, HTTPS]) await expect(realOf(family, port)).resolves.toBe(first)
-    const second = await realOf(family, HTTPS, NEIGHBOUR[family])
+    const { own, neighbour } = clientsOf(5, family)
+    const first = await realOf(own, HTTP)
+    for (const port of [HTTP, HTTPS, HTTP, HTTPS]) await expect(realOf(own, port)).resolves.toBe(first)
+    const second = await realOf(neighbour, HTTP)
     expect(second).not.toBe(first)
-    await expect(realOf(family, HTTP, NEIGHBOUR[family])).resolves.toBe(second)
-    expect(templates()).toHaveLength(2)
+    await expect(realOf(neighbour, HTTPS)).resolves.toBe(second)
+    expect(templatesOf(5, family)).toBe(2)
   })
 
   it.each(FAMILIES)('IPv$family: a service outside of the group has templates of its own', async ({ family }) => {
-    await realOf(family, HTTP)
-    await realOf(family, OTHER)
-    expect(templates()).toHaveLength(2)
+    const { own } = clientsOf(1, family)
+    await realOf(own, HTTP)
+    await realOf(own, OTHER)
+    expect(templatesOf(1, family)).toBe(2)
   })
 
   it.each(FAMILIES)('IPv$family: clients of one network keep one real', async ({ family }) => {
-    const first = await realOf(family, OTHER)
-    await expect(realOf(family, OTHER, NEIGHBOUR[family])).resolves.toBe(first)
-    await expect(realOf(family, OTHER, STRANGER[family])).resolves.not.toBe(first)
-    expect(templates()).toHaveLength(2)
+    const { own, neighbour, stranger } = clientsOf(2, family)
+    const first = await realOf(own, OTHER)
+    await expect(realOf(neighbour, OTHER)).resolves.toBe(first)
+    await expect(realOf(stranger, OTHER)).resolves.not.toBe(first)
+    expect(templatesOf(2, family)).toBe(2)
   })
 
   it.each(FAMILIES)('IPv$family: a drained real is left at the next new connection', async ({ family }) => {
-    const first = await realOf(family, HTTP)
-    const weights = [1, 2, 3].map((number) => (first === `real${number}` ? 0 : 1))
-    await director.apply(configOf(weights))
-    const second = await realOf(family, HTTP)
-    expect(second).not.toBe(first)
-    await expect(realOf(family, HTTPS)).resolves.toBe(second)
-    // And it stays there when the first one is back.
+    const { own } = clientsOf(3, family)
+    const first = await realOf(own, HTTP)
+    await director.apply(configOf(without(first)))
+    const second = await realOf(own, HTTP)
     await director.apply(configOf([1, 1, 1]))
-    await expect(realOf(family, HTTP)).resolves.toBe(second)
+    expect(second).not.toBe(first)
+    // And it stays there, also now that the first one is back.
+    await expect(realOf(own, HTTP)).resolves.toBe(second)
+    await expect(realOf(own, HTTPS)).resolves.toBe(second)
   })
 
   it.each(FAMILIES)('IPv$family: expireQuiescent: false keeps clients on a drained real', async ({ family }) => {
-    const first = await realOf(family, HTTP)
-    const weights = [1, 2, 3].map((number) => (first === `real${number}` ? 0 : 1))
-    await director.apply(configOf(weights, { expireQuiescent: false }))
-    await expect(realOf(family, HTTP)).resolves.toBe(first)
-    await expect(realOf(family, HTTP, NEIGHBOUR[family])).resolves.not.toBe(first)
+    const { own, neighbour } = clientsOf(4, family)
+    const first = await realOf(own, HTTP)
+    await director.apply(configOf(without(first), { expireQuiescent: false }))
+    const [again, other] = [await realOf(own, HTTP), await realOf(neighbour, HTTP)]
+    await director.apply(configOf([1, 1, 1]))
+    expect(again).toBe(first)
+    expect(other).not.toBe(first)
   })
 })
