@@ -1,6 +1,6 @@
 /**
- * Which slot of a ring a new flow takes. bpf/lib/sched.h computes the same in the kernel; this is
- * the oracle that its tests compare it with.
+ * Which slot of a ring a new flow takes. bpf/lib/sched_hash.h and sched_ring.h compute the same in the kernel; this is
+ * what their tests compare them with.
  *
  * All arithmetic is on unsigned 32-bit numbers and wraps, except where u64 is written. Address words
  * and ports are in host order: `bpf_ntohl(addr.word[i])`, `bpf_ntohs(port)`.
@@ -27,8 +27,10 @@ const MURMUR_C2 = 0x1b873593
 const MURMUR_N = 0xe6546b64
 const MURMUR_LENGTH = 20 // bytes in five blocks
 
-/** Knuth's multiplier, the prime next to 2^32 divided by the golden ratio. */
-const GOLDEN_PRIME = 2654435761
+/** GOLDEN_RATIO_32 of include/linux/hash.h: 2^32 less 2^32 divided by the golden ratio. */
+const GOLDEN_RATIO = 0x61c88647
+
+const V4_MAPPED = 0xffff
 
 function rotateLeft(value: number, bits: number): number {
   return (value << bits) | (value >>> (32 - bits))
@@ -74,18 +76,20 @@ export function flowHash(client: AddressWords, port: number): number {
 }
 
 /**
- * The bucket of `sh` and `dh`: the fold of IPVS (ip_vs_sh.c, ip_vs_dh.c), Knuth's multiplicative hash:
+ * The bucket of `sh` and `dh`: ip_vs_sh_hashkey() and ip_vs_dh_hashkey() of Linux 6.1, with hash_32() of
+ * include/linux/hash.h in them, so that a director that takes over from IPVS finds each client in the same bucket:
  *
- *     key    = word[0] ^ word[1] ^ word[2] ^ word[3]
- *     bucket = ((key + port) * 2654435761) >> 24
+ *     key    = IPv4: the address; IPv6: word[0] ^ word[1] ^ word[2] ^ word[3]
+ *     bucket = ((key + port) * 0x61c88647) >> 24
  *
- * IPv4 is ::ffff:a.b.c.d here too, so its key is the address XOR 0xffff.
- *
+ * @param address - IPv4 as ::ffff:a.b.c.d
  * @param port - the client's port in host order, or 0 when it is no part of the key
  */
 export function bucketOf(address: AddressWords, port: number): number {
-  const key = address.word.reduce((folded, word) => folded ^ word, 0)
-  return Math.imul(key + port, GOLDEN_PRIME) >>> 24
+  const [first = 0, second = 0, third = 0, last = 0] = address.word
+  const isV4 = first === 0 && second === 0 && third === V4_MAPPED
+  const key = isV4 ? last : first ^ second ^ third ^ last
+  return Math.imul(key + port, GOLDEN_RATIO) >>> 24
 }
 
 /**
@@ -105,8 +109,8 @@ export function slotFor(scheduler: HashScheduler, ringSize: number, flow: FlowSo
 }
 
 /**
- * The slot of `rr` and `wrr`: `cursor % ringSize`, where `cursor` is the value that `cursors[service.id]`
- * had before the new flow added one to it (u64).
+ * The slot of `rr` and `wrr`: `cursor % ringSize`, where `cursor` is the value that
+ * `sched_state[service.id].cursor` had before the new flow added one to it (u64).
  */
 export function slotOfCursor(cursor: bigint, ringSize: number): number {
   return Number(cursor % BigInt(ringSize))

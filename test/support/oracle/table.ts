@@ -1,6 +1,7 @@
 /**
  * What a director knows, in the words of the field: the oracle decides by it and the fixture writes it to the maps.
  */
+import type { Memory } from './scheduler.js'
 import type { ConnState, Echo, Scheduler, Verdict } from '../../../src/maps/generated.js'
 
 export type Protocol = 'tcp' | 'udp' | 'icmp'
@@ -171,6 +172,8 @@ export interface Table {
   overloaded: Set<number>
   /** Where the next new flow of a `rr` or `wrr` service goes, by service id. */
   cursors: Map<number, bigint>
+  /** What `lblc` and `lblcr` remember, by service id. */
+  memories: Map<number, Memory>
   /** By {@link fragmentKey}. */
   fragments: Map<string, FragmentTrack>
   /** MACs of the attached interfaces by ifindex. */

@@ -69,14 +69,32 @@ describe('slotFor', () => {
 })
 
 describe('bucketOf', () => {
-  it('is the top byte of the folded address plus port times 2654435761, in 32 bits', () => {
-    const words = fc.array(fc.nat(0xffffffff), { minLength: 4, maxLength: 4 })
+  /** hash_32(value, 8) of include/linux/hash.h in exact integers. */
+  const hash32 = (value: bigint): number => Number(((value * 0x61c88647n) & 0xffffffffn) >> 24n)
+
+  it('is hash_32 of an IPv4 address plus the port', () => {
     fc.assert(
-      fc.property(words, fc.nat(65535), (word, port) => {
-        const key = word.reduce((folded, value) => folded ^ BigInt(value), 0n) + BigInt(port)
-        expect(bucketOf({ word }, port)).toBe(Number(((key * 2654435761n) & 0xffffffffn) >> 24n))
+      fc.property(fc.nat(0xffffffff), fc.nat(65535), (address, port) => {
+        expect(bucketOf({ word: [0, 0, 0xffff, address] }, port)).toBe(hash32(BigInt(address) + BigInt(port)))
       }),
     )
+  })
+
+  it('is hash_32 of the four words of an IPv6 address together, plus the port', () => {
+    const words = fc.tuple(fc.integer({ min: 1, max: 0xffffffff }), ...[1, 2, 3].map(() => fc.nat(0xffffffff)))
+    fc.assert(
+      fc.property(words, fc.nat(65535), (word, port) => {
+        const folded = word.reduce((all, value) => all ^ BigInt(value), 0n)
+        expect(bucketOf({ word }, port)).toBe(hash32(folded + BigInt(port)))
+      }),
+    )
+  })
+
+  it.each([
+    ['192.0.2.1', 0, 50],
+    ['2001:db8::1', 4711, 176],
+  ])('of %s and port %i is the one that IPVS has', (address, port, bucket) => {
+    expect(bucketOf(addressToWords(address), port)).toBe(bucket)
   })
 })
 

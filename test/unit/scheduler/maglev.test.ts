@@ -4,7 +4,7 @@ import { buildRing, type Destination } from '../../../src/scheduler/ring.js'
 import { destinationsOf, reals, slotCounts } from './support.js'
 
 const SLOTS = 16381
-const MH = { name: 'mh', tableSize: SLOTS, ports: false } as const
+const MH = { name: 'mh', tableSize: SLOTS, ports: false, fallback: false } as const
 
 function moved(a: Uint32Array, b: Uint32Array): number {
   return a.filter((index, slot) => index !== b[slot]).length / a.length
@@ -76,7 +76,7 @@ describe('mh', () => {
 
   it('ends when there are as many reals as slots', () => {
     const destinations = reals(Array.from({ length: 251 }, (_, i) => i + 1))
-    const ring = buildRing({ name: 'mh', tableSize: 251, ports: false }, destinations)
+    const ring = buildRing({ name: 'mh', tableSize: 251, ports: false, fallback: false }, destinations)
     expect(new Set(ring).size).toBe(251)
   })
 })

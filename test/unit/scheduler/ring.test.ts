@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { inCanonicalOrder } from '../../../src/config/order.js'
 import { ringDigest } from '../../../src/scheduler/digest.js'
 import { buildRing } from '../../../src/scheduler/ring.js'
-import { anyScheduler, destinationsOf, reals } from './support.js'
+import { anyScheduler, destinationsOf, reals, SCANNING } from './support.js'
 
 const anyWeight = fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 65535 }), fc.integer({ min: 1, max: 5 }))
 
@@ -43,21 +43,21 @@ describe('every ring', () => {
   })
 })
 
-describe('rr', () => {
+describe.each(['rr', ...SCANNING] as const)('%s', (name) => {
   it('has each usable destination once, in canonical order', () => {
-    expect([...buildRing({ name: 'rr' }, reals([1, 0, 7, 2]))]).toEqual([0, 2, 3])
+    expect([...buildRing({ name }, reals([1, 0, 7, 2]))]).toEqual([0, 2, 3])
   })
 })
 
 describe('sh', () => {
   it('gives each destination as many buckets in a row as its weight, round and round', () => {
-    const ring = buildRing({ name: 'sh', ports: false }, reals([2, 0, 1]))
+    const ring = buildRing({ name: 'sh', ports: false, fallback: false }, reals([2, 0, 1]))
     expect([...ring.subarray(0, 7)]).toEqual([0, 0, 2, 0, 0, 2, 0])
     expect(ring).toHaveLength(256)
   })
 
   it('scales weights that sum to more than there are buckets', () => {
-    const ring = buildRing({ name: 'sh', ports: false }, reals([1000, 1000, 2000]))
+    const ring = buildRing({ name: 'sh', ports: false, fallback: false }, reals([1000, 1000, 2000]))
     expect([0, 1, 2].map((index) => ring.filter((slot) => slot === index).length)).toEqual([64, 64, 128])
   })
 })

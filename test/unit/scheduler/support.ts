@@ -32,10 +32,13 @@ export function destinationsOf(
     .map(inCanonicalOrder)
 }
 
+/** Schedulers whose ring has each usable destination once, in canonical order. */
+export const SCANNING = ['lc', 'wlc', 'sed', 'nq', 'fo', 'ovf', 'twos', 'lblc', 'lblcr'] as const
+
+const PLAIN_SCHEDULERS = ['dh', 'rr', 'wrr', ...SCANNING] as const
+
 export const anyScheduler: fc.Arbitrary<SchedulerConfig> = fc.constantFrom<SchedulerConfig[]>(
-  { name: 'mh', tableSize: 251, ports: false },
-  { name: 'sh', ports: false },
-  { name: 'dh' },
-  { name: 'rr' },
-  { name: 'wrr' },
+  { name: 'mh', tableSize: 251, ports: false, fallback: false },
+  { name: 'sh', ports: false, fallback: false },
+  ...PLAIN_SCHEDULERS.map((name) => ({ name })),
 )
