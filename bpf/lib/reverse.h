@@ -115,7 +115,8 @@ static __always_inline int reverse_find_but(const struct lb_tuple *tuple,
                                             struct lb_found *found)
 {
 	__u64 hash = tuple_hash(tuple, set->hash_seed);
-	__u32 from = 0, i;
+	__u32 from = 0;
+	__u64 i; /* 64 bits: when it lies on the stack, the verifier still knows its value */
 
 	for (i = 0; i < LB_REVERSE_TRIES; i++) {
 		__u32 at = reverse_search(hash, set->conn_buckets, from), entry;

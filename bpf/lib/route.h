@@ -6,6 +6,7 @@
 #ifndef LB_ROUTE_H
 #define LB_ROUTE_H
 
+#include <linux/pkt_cls.h>
 #include "packet.h"
 #include "parse.h"
 

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* TC: a packet from a real, of a conn that is known: what it becomes, and by which way it leaves. */
+#ifndef LB_NAT_REPLY_H
+#define LB_NAT_REPLY_H
+
+#include "conn.h"
+#include "fwd_nat_reply.h"
+#include "route.h"
+#include "stats.h"
+
+/* Where a packet comes by. */
+enum lb_hook {
+	LB_INGRESS, /* from a real on the network: we send it on */
+	LB_EGRESS,  /* from a real on this host, which has found the way already */
+};
+
+/* What it becomes, and for whom it counts. */
+struct lb_reply {
+	const struct lb_addr *vip;
+	const struct lb_dest *dest;
+	__u32 dest_id;
+	__be16 port;
+};
+
+/* Fills reply; 0 when the conn is being given to another flow. */
+static __always_inline int reply_of(const struct lb_found *found, struct lb_packet *pkt,
+                                    struct lb_reply *reply)
+{
+	__u32 vip_id = found->conn->key.vip;
+	const struct lb_vip *vip = bpf_map_lookup_elem(&vips, &vip_id);
+
+	if (!vip)
+		return 0;
+	pkt->vip = vip_id;
+	reply->vip = &vip->addr;
+	reply->dest = found->dest;
+	reply->dest_id = found->dest_id;
+	reply->port = found->conn->key.port;
+	return conn_is_still(found->conn, found->life);
+}
+
+/* As headers_get(), for a family that the compiler knows. */
+static __always_inline int reply_headers(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                         struct lb_headers *hdr, __u8 family)
+{
+	hdr->eth = frame_data(ctx);
+	hdr->l3 = l3_header(ctx, pkt, l3_size(family));
+	return hdr->l3 != NULL;
+}
+
+/*
+ * How a packet leaves that will have the source `src`; a verdict if it does not, or not
+ * translated. The host's stack says what is to be said of those, in the real's own terms.
+ */
+static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
+                                     const struct lb_headers *hdr, const struct lb_addr *src,
+                                     enum lb_hook hook, __u8 family, enum lb_way *way,
+                                     struct lb_route *route)
+{
+	*way = LB_WAY_HOST;
+	if (hook == LB_EGRESS)
+		return LB_UNDECIDED;
+	if (ttl_of(hdr, family) <= 1)
+		return LB_PASS_TTL;
+	*way = route_find(ctx, pkt, hdr, src, family, route);
+	switch (*way) {
+	case LB_WAY_TOO_BIG:
+		return LB_PASS_TOO_BIG;
+	case LB_WAY_NONE:
+		return LB_DROP_NO_ROUTE;
+	default:
+		return LB_UNDECIDED;
+	}
+}
+
+/* A GSO packet counts as those that it will be cut into. */
+static __always_inline void reply_count(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                        const struct lb_reply *reply)
+{
+	__u32 more = ctx->gso_segs > 1 ? ctx->gso_segs - 1 : 0;
+	__u32 bytes = pkt->ip_len;
+
+	if (more)
+		bytes += more * gso_headers(ctx, pkt);
+	stats_replied(reply->dest->service, reply->dest_id, 1 + more, bytes);
+}
+
+/* A packet that is as it shall be, but for its MACs. */
+static __always_inline void reply_leave(lb_ctx *ctx, struct lb_packet *pkt, enum lb_way way,
+                                        struct lb_route *route)
+{
+	pkt->forward_action = way == LB_WAY_OUT ? route_take(ctx, route) : TC_ACT_OK;
+}
+
+/* Translates it and sends it off. */
+static __always_inline int reply_send(lb_ctx *ctx, struct lb_packet *pkt,
+                                      const struct lb_headers *hdr, const struct lb_reply *reply,
+                                      enum lb_way way, struct lb_route *route, __u8 family,
+                                      int verdict)
+{
+	reply_count(ctx, pkt, reply);
+	if (!fwd_nat_reply(ctx, pkt, hdr, reply->vip, reply->port, way == LB_WAY_OUT, family))
+		return LB_DROP_NOT_LINEAR;
+	reply_leave(ctx, pkt, way, route);
+	return verdict;
+}
+
+#endif
