@@ -106,6 +106,18 @@ LB_SUBPROGRAM __u32 sched_search_sh(__u32 ring, __u32 first)
 	return search.found;
 }
 
+static __always_inline int takes_turns(const struct lb_service *service)
+{
+	return service->scheduler == LB_SCHED_RR || service->scheduler == LB_SCHED_WRR;
+}
+
+/* Whether another destination is looked for in place of one that is overloaded. */
+static __always_inline int may_search(const struct lb_service *service)
+{
+	return takes_turns(service) ||
+	       (service->scheduler != LB_SCHED_DH && (service->flags & LB_SVC_F_FALLBACK));
+}
+
 /*
  * A search in vain has looked at the whole ring, and that is when there is most to do. So a
  * service makes one of them in a tick; until it is over, flows whose own slot is overloaded have
@@ -119,7 +131,7 @@ static __always_inline __u32 ring_search(const struct lb_service *service,
 
 	if (state->used == now) {
 		/* The circle all the same: the next turn is whose it would have been. */
-		if (!lb_dry_run)
+		if (takes_turns(service) && !lb_dry_run)
 			__sync_fetch_and_add(&state->cursor, service->ring_size - 1);
 		return LB_NO_DEST;
 	}
@@ -132,19 +144,6 @@ static __always_inline __u32 ring_search(const struct lb_service *service,
 	if (found == LB_NO_DEST && !lb_dry_run)
 		state->used = now;
 	return found;
-}
-
-static __always_inline int may_search(const struct lb_service *service)
-{
-	switch (service->scheduler) {
-	case LB_SCHED_RR:
-	case LB_SCHED_WRR:
-		return 1;
-	case LB_SCHED_DH:
-		return 0;
-	default:
-		return service->flags & LB_SVC_F_FALLBACK;
-	}
 }
 
 /* The destination that mh, rr, wrr, sh or dh takes now. */

@@ -1,6 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { addressToWords } from '../../src/net/address.js'
+import { SCHEDULERS, schedulerSchema } from '../../src/config/scheduler-schema.js'
+import type { SchedulerConfig } from '../../src/config/schema.js'
 import { BUCKETS, bucketOf, flowHash } from '../../src/scheduler/hash.js'
+import { buildRing } from '../../src/scheduler/ring.js'
 import type { SchedulerName, Service, Table } from '../support/oracle.js'
 import { Director } from './director.js'
 import {
@@ -90,6 +93,40 @@ describe.each(KINDS)('scheduling of new flows: $name', ({ family, protocol }) =>
     const director = await scheduling(family, protocol, BUCKETS, { scheduler: 'dh', ports: true })
     const bucket = bucketOf(addressToWords(VIP[family]), 0)
     expect(slotsOf(director, family, protocol, PORTS)).toEqual(PORTS.map(() => bucket))
+  })
+})
+
+/** Destinations with weights of their own and thresholds that a few flows reach. */
+function thresholds(table: Table, family: Family, count: number): number[] {
+  const ids = numberedRing(table, family, 'tcp', count)
+  ids.forEach((id, index) => {
+    const dest = table.dests.get(id)
+    if (dest === undefined) throw new Error('no such destination')
+    const weight = 1 + ((index * 5) % 4)
+    const mac = `02:00:00:00:02:${(16 + index).toString(16)}`
+    Object.assign(dest, { mac, weight, effectiveWeight: weight, upper: 3 + index, lower: 2 })
+  })
+  return ids
+}
+
+describe.each(FAMILIES)('flow after flow over IPv%i', (family) => {
+  it.each(SCHEDULERS)('%s goes by the conns that the flows before have made, until none is left', async (name) => {
+    const scheduler: SchedulerConfig = schedulerSchema.parse(['mh', 'sh'].includes(name) ? { name, fallback: true } : name)
+    const director = await Director.serving(
+      world((table) => {
+        const ids = thresholds(table, family, 6)
+        const weights = ids.map((id) => table.dests.get(id)?.weight ?? 0)
+        const destinations = weights.map((weight, index) => ({ address: `10.0.0.${index}`, port: 80, weight }))
+        const ring = [...buildRing(scheduler, destinations)].map((index) => FIRST_DEST + index)
+        Object.assign(serviceOf(table, family, 'tcp'), { scheduler: name, ring, ports: true, fallback: true })
+      }),
+    )
+    const verdicts = PORTS.concat(PORTS.map((port) => port + 1)).map(
+      (sport) => director.send(request(family, 'tcp', { sport })).verdict,
+    )
+    expect(verdicts[0]).toBe('forwardNew')
+    expect(verdicts.at(-1)).toBe('dropNoReal')
+    director.expectSameState()
   })
 })
 
