@@ -23,6 +23,7 @@ const DIRECTOR: HostSpec = {
   via: ['10.0.0.254', '2001:db8:2::fe'],
   router: true,
   director: true,
+  shell: 'ethtool -K eth1 gro on >/dev/null',
 }
 
 const ROUTER: HostSpec = {
@@ -64,13 +65,20 @@ describe.each(MODES)('replies as large packets: $title', ({ xdp }) => {
     return wire.frames.filter((frame) => layer(frame, 'tcp') !== undefined && layer(frame, ip)?.get('dst') === CLIENT[family])
   }
 
+  /** Segments that the client's TCP has thrown away for a wrong checksum. */
+  function checksumErrors(): string {
+    const [names = '', values = ''] = network.client.shell('grep ^Tcp: /proc/thread-self/net/snmp').split('\n')
+    return values.split(' ')[names.split(' ').indexOf('InCsumErrors')] ?? ''
+  }
+
   it.each(FAMILIES)('IPv$family: 5 MB arrive whole, with right checksums', async ({ family }) => {
     using atDirector = new Wire(network.host('director'), 'eth1')
     using atClient = new Wire(network.client, 'eth0')
     await expect(network.client.curl(url(NAT_VIP[family], `/bytes/${SIZE}`))).resolves.toHaveLength(SIZE)
     await expect.poll(() => largest(atDirector), DEADLINE).toBeGreaterThan(2 * MTU)
-    await expect.poll(() => toClient(atClient, family).length, DEADLINE).toBeGreaterThan(SIZE / MTU)
-    const wrong = toClient(atClient, family).filter((frame) => wrongChecksums(frame).length > 0)
-    expect(wrong).toHaveLength(0)
+    // The socket may miss some, but TCP none.
+    await expect.poll(() => toClient(atClient, family).length, DEADLINE).toBeGreaterThan(100)
+    expect(toClient(atClient, family).filter((frame) => wrongChecksums(frame).length > 0)).toHaveLength(0)
+    expect(checksumErrors()).toBe('0')
   })
 })
