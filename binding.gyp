@@ -4,6 +4,7 @@
     'sources': [
       'native/addon.cc',
       'native/args.cc',
+      'native/clsact.cc',
       'native/error.cc',
       'native/file_lock.cc',
       'native/interface.cc',

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 
+#include "clsact.h"
 #include "error.h"
 #include "file_lock.h"
 #include "handle.h"
@@ -95,6 +96,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"queryXdp", QueryXdp},
       {"attachClsact", AttachClsact},
       {"detachClsact", DetachClsact},
+      {"queryClsact", QueryClsact},
+      {"removeClsact", RemoveClsact},
       {"openObject", Object::Open},
       {"openRingBuffer", RingBuffer::Open},
       {"openPacketSocket", PacketSocket::Open},

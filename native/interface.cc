@@ -13,27 +13,10 @@
 #include "args.h"
 #include "error.h"
 #include "fd.h"
-#include "program.h"
 
 namespace veer {
 
 namespace {
-
-bpf_tc_hook ClsactHook(uint32_t ifindex, bool ingress) {
-  bpf_tc_hook hook{};
-  hook.sz = sizeof(hook);
-  hook.ifindex = static_cast<int>(ifindex);
-  hook.attach_point = ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
-  return hook;
-}
-
-bpf_tc_opts ClsactFilter(uint32_t handle, uint32_t priority) {
-  bpf_tc_opts opts{};
-  opts.sz = sizeof(opts);
-  opts.handle = handle;
-  opts.priority = priority;
-  return opts;
-}
 
 /** IFNAMSIZ counts the NUL. */
 std::string AsInterfaceName(const Napi::Value& value) {
@@ -131,38 +114,6 @@ Napi::Value QueryXdp(const Napi::CallbackInfo& info) {
   answer.Set("programId", FirstProgram(query));
   answer.Set("mode", ModeName(query.attach_mode));
   return answer;
-}
-
-Napi::Value AttachClsact(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  int program = Program::From(info[0], "program")->Use(env, "bpf_tc_attach");
-  uint32_t ifindex = AsU32(info[1], "ifindex");
-  bpf_tc_hook hook = ClsactHook(ifindex, IsIngress(info[2]));
-  bpf_tc_opts filter = ClsactFilter(AsU32(info[3], "handle"), AsU32(info[4], "priority"));
-  int result = bpf_tc_hook_create(&hook);
-  if (result < 0 && result != -EEXIST) {
-    Throw(env, {-result, "bpf_tc_hook_create", "interface", DescribeInterface(ifindex)});
-  }
-  filter.prog_fd = program;
-  // Handle and priority name our own filter, so attaching again replaces it without a gap.
-  filter.flags = BPF_TC_F_REPLACE;
-  result = bpf_tc_attach(&hook, &filter);
-  if (result < 0) {
-    Throw(env, {-result, "bpf_tc_attach", "interface", DescribeInterface(ifindex)});
-  }
-  return env.Undefined();
-}
-
-Napi::Value DetachClsact(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  uint32_t ifindex = AsU32(info[0], "ifindex");
-  bpf_tc_hook hook = ClsactHook(ifindex, IsIngress(info[1]));
-  bpf_tc_opts filter = ClsactFilter(AsU32(info[2], "handle"), AsU32(info[3], "priority"));
-  int result = bpf_tc_detach(&hook, &filter);
-  if (result < 0) {
-    Throw(env, {-result, "bpf_tc_detach", "interface", DescribeInterface(ifindex)});
-  }
-  return env.Undefined();
 }
 
 }  // namespace veer

@@ -19,7 +19,5 @@ Napi::Value InterfaceIndex(const Napi::CallbackInfo& info);
 Napi::Value InterfaceName(const Napi::CallbackInfo& info);
 Napi::Value SetMulticastMac(const Napi::CallbackInfo& info);
 Napi::Value QueryXdp(const Napi::CallbackInfo& info);
-Napi::Value AttachClsact(const Napi::CallbackInfo& info);
-Napi::Value DetachClsact(const Napi::CallbackInfo& info);
 
 }  // namespace veer

@@ -1,5 +1,5 @@
 /**
- * Writes src/maps/generated.ts from the BTF of build/bpf/xdp_lb.o: `npm run gen`.
+ * Writes src/maps/generated.ts from the BTF of build/bpf/xdp_lb.o and tc_reply.o: `npm run gen`.
  * `npm run gen -- --check` changes nothing and fails when the committed file is not what would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { generate } from './lib/generate.js'
 
 const root = new URL('../', import.meta.url)
-const objectFile = new URL('build/bpf/xdp_lb.o', root)
+const object = (name: string) => ({ name, bytes: readFileSync(new URL(`build/bpf/${name}.o`, root)) })
 const target = new URL('src/maps/generated.ts', root)
 
-const current = generate(readFileSync(objectFile), 'xdp_lb')
+const current = generate(object('xdp_lb'), [object('tc_reply')])
 if (!process.argv.includes('--check')) {
   writeFileSync(target, current)
 } else {
@@ -18,7 +18,7 @@ if (!process.argv.includes('--check')) {
   const line = current.split('\n').findIndex((text, index) => text !== committed[index])
   if (line >= 0 || committed.length !== current.split('\n').length) {
     const place = `${fileURLToPath(target)}:${(line < 0 ? committed.length : line) + 1}`
-    process.stderr.write(`stale: ${place} differs from the BTF of build/bpf/xdp_lb.o; run: npm run gen && git diff\n`)
+    process.stderr.write(`stale: ${place} differs from the BTF of build/bpf; run: npm run gen && git diff\n`)
     process.exitCode = 1
   }
 }

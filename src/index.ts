@@ -12,10 +12,12 @@ export { VeerError } from './errors.js'
 export { Collection, type LoadOptions, type ProgramsOf } from './loader/collection.js'
 export { CollectionSpec, type ProgramSpec, type ProgramType } from './loader/collection-spec.js'
 export type { Constants } from './loader/constants.js'
+export { attachClsact, clsactProgram, detachClsact, removeClsact, type ClsactPlace } from './loader/clsact.js'
 export {
   Link,
   attachTcx,
   attachXdp,
+  type TcDirection,
   type TcxOptions,
   type XdpAttachment,
   type XdpMode,

@@ -217,11 +217,18 @@ export interface NativeBinding {
   openPinnedLink(path: string): NativeLink
   /** The id of the XDP program on an interface, 0 if none, and how it is attached; ENODEV without the interface. */
   queryXdp(ifindex: number): { programId: number; mode: 'none' | 'native' | 'generic' | 'offload' | 'multi' }
-  /** clsact, for kernels without TCX (before 6.6). Replaces a filter of the same handle and priority. */
+  /**
+   * clsact, for kernels without TCX (before 6.6). Replaces a filter of the same handle and priority, in one step.
+   * Returns whether it had to make the qdisc, which is for both directions.
+   */
   attachClsact(
     program: NativeProgram, ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number,
-  ): void
+  ): boolean
   detachClsact(ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): void
+  /** The id of the program of a filter; 0 when there is no such filter, or no qdisc. */
+  queryClsact(ifindex: number, direction: 'ingress' | 'egress', handle: number, priority: number): number
+  /** Removes the qdisc and with it every filter of both directions, whoever made it. */
+  removeClsact(ifindex: number): void
   openObject(elf: Uint8Array, name: string): NativeObject
   /** Calls back on the event loop for each record of a BPF_MAP_TYPE_RINGBUF map. */
   openRingBuffer(map: NativeMap, onRecord: (record: Buffer) => void): { close(): void }

@@ -1,5 +1,6 @@
 /** TypeScript source from the BTF of a BPF object: interfaces, codecs, enums and the table of maps and programs. */
 import { Btf } from '../../src/btf/btf.js'
+import type { Elf } from '../../src/btf/elf.js'
 import { parseElf } from '../../src/btf/elf.js'
 import type { Layout, StructLayout } from '../../src/btf/layout.js'
 import { camelCase, isPadding, layoutOf } from '../../src/btf/layout.js'
@@ -12,25 +13,56 @@ import { anchors } from './anchors.js'
 import { generateEnums } from './generate-enums.js'
 import { pascalCase } from './names.js'
 
-/** The whole source text of the generated file, the same for the same object. */
-export function generate(bytes: Uint8Array, name: string): string {
+/** An object file as `scripts/build-bpf` leaves it. */
+export interface ObjectFile {
+  name: string
+  bytes: Uint8Array
+}
+
+/**
+ * The whole source text of the generated file, the same for the same objects.
+ *
+ * @param main - declares the maps and anchors the types
+ * @param others - objects over the same maps
+ */
+export function generate(main: ObjectFile, others: readonly ObjectFile[]): string {
+  const { elf, btf, maps } = readObject(main)
+  const body = [
+    ...generateEnums(btf),
+    ...structsOf(btf, maps).map(structSource),
+    tableSource(main.name, mapsSource(maps), programsOf(elf)),
+    ...others.map((other) => otherSource(other, main.name, maps)),
+  ].join('\n\n')
+  return `${header([main, ...others])}\n${imports(body)}\n\n${body}\n`
+}
+
+function readObject({ name, bytes }: ObjectFile): { elf: Elf; btf: Btf; maps: MapDefinition[] } {
   const elf = parseElf(bytes, name)
   const section = elf.sections.find((candidate) => candidate.name === '.BTF')
   if (section === undefined) throw new Error(`${name} has no BTF: build it with clang -g`)
   const btf = Btf.parse(section.data, elf.littleEndian)
   // By name: their order in the object changes with every change of the programs.
-  const maps = mapDefinitions(btf).sort((a, b) => (a.name < b.name ? -1 : 1))
-  const body = [
-    ...generateEnums(btf),
-    ...structsOf(btf, maps).map(structSource),
-    tableSource(name, maps, programDefinitions(elf).sort((a, b) => (a.name < b.name ? -1 : 1))),
-  ].join('\n\n')
-  return `${header(name)}\n${imports(body)}\n\n${body}\n`
+  return { elf, btf, maps: mapDefinitions(btf).sort(byName) }
 }
 
-function header(name: string): string {
+function programsOf(elf: Elf): ProgramDefinition[] {
+  return programDefinitions(elf).sort(byName)
+}
+
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+
+/** An object that includes bpf/maps.h too, and so declares every map there is. */
+function otherSource(other: ObjectFile, main: string, mainMaps: readonly MapDefinition[]): string {
+  const { elf, maps } = readObject(other)
+  const names = (list: readonly MapDefinition[]): string => list.map(({ name }) => name).join(' ')
+  if (names(maps) !== names(mainMaps)) throw new Error(`${other.name} has other maps than ${main}: ${names(maps)}`)
+  return tableSource(other.name, `  maps: ${camelCase(main)}.maps,`, programsOf(elf))
+}
+
+function header(objects: readonly ObjectFile[]): string {
+  const files = objects.map(({ name }) => `bpf/${name}.c`).join(' and ')
   return `/**
- * Generated from the BTF of bpf/${name}.c (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
+ * Generated from the BTF of ${files} (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
  * Numbers are in host order whatever their order on the wire; 64-bit integers are bigints.
  */`
 }
@@ -125,14 +157,17 @@ function layoutSource(layout: Layout): string {
   }
 }
 
-function tableSource(name: string, maps: MapDefinition[], programs: ProgramDefinition[]): string {
+function mapsSource(maps: readonly MapDefinition[]): string {
+  const lines = maps.map((map) => `    ${camelCase(map.name)}: ${mapSource(map, '    ')},`)
+  return ['  maps: {', ...lines, '  },'].join('\n')
+}
+
+function tableSource(name: string, maps: string, programs: readonly ProgramDefinition[]): string {
   return [
     `/** Everything in build/bpf/${name}.o, for \`Collection.load\`. */`,
     `export const ${camelCase(name)} = {`,
     `  name: '${name}',`,
-    '  maps: {',
-    ...maps.map((map) => `    ${camelCase(map.name)}: ${mapSource(map, '    ')},`),
-    '  },',
+    maps,
     '  programs: {',
     ...programs.map((each) => `    ${camelCase(each.name)}: { name: '${each.name}', section: '${each.section}' },`),
     '  },',

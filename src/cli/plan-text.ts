@@ -49,11 +49,11 @@ function formatValue(value: unknown): string {
   return list.length === 0 ? formatValue(name) : `${formatValue(name)}(${list.join(', ')})`
 }
 
-/** Warns of reals that did not tell their MAC; undefined when all did. */
-export function unresolvedWarning({ unresolved }: Plan): string | undefined {
-  if (unresolved.length === 0) return undefined
-  return (
+/** What keeps packets from flowing: reals that did not tell their MAC, and what else the plan warns of. */
+export function planWarnings({ unresolved, warnings }: Plan): string[] {
+  if (unresolved.length === 0) return warnings
+  const silent =
     `no answer to ARP or ND from ${unresolved.join(', ')}: these reals get no traffic until they do; ` +
     'check that they are up, and run `veer apply` again or leave `veer run` running'
-  )
+  return [silent, ...warnings]
 }

@@ -1,13 +1,18 @@
-/** The interfaces that an instance's program is attached to. */
+/** The interfaces that an instance's programs are attached to, and what of that is to change. */
 import type { Config } from '../config/schema.js'
+import type { Hook, TcHook } from '../dataplane/hooks.js'
+import { linkPinName, TC_DIRECTIONS } from '../dataplane/hooks.js'
 import type { Instance } from '../dataplane/instance.js'
-import { linkPinName } from '../dataplane/instance.js'
 import type { LiveState } from '../dataplane/live-state.js'
-import type { Link as BpfLink } from '../loader/link.js'
 import { attachXdp } from '../loader/link.js'
+import type { PinDirectory } from '../loader/pin.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
+import type { Change } from './change.js'
+import { add, change, remove } from './change.js'
 import { linkOfFacts, modeDiffers, modeOf } from './links.js'
+import type { NewAttachments } from './new-attachments.js'
+import { detachReply, isReplyAttached, pinnedReplyHooks, wantedReplyHooks } from './reply-hooks.js'
 import type { Link } from './target.js'
 
 /** What the configuration wants, what the host has, and what is attached. */
@@ -27,35 +32,105 @@ export function wantedLinks({ config, facts, live }: Omit<Attachments, 'namespac
   })
 }
 
+const xdpHook = (ifindex: number): Hook => ({ ifindex, kind: 'xdp' })
+
 /**
- * Attaches the interfaces that have no link yet, or one of another mode; `attached` gets the links one by one, by
- * ifindex, for the caller to pin and to close. Returns the configured interfaces, each as it is attached now.
+ * Attaches the interfaces that have no link yet, or one of another mode or that somebody detached, and puts our program
+ * into a link that has another. Returns the configured interfaces, each as it is attached now.
  */
 export function attachMissing(
   instance: Instance,
   { namespace, config, facts, live }: Attachments,
-  attached: Map<number, BpfLink>,
+  attached: NewAttachments,
 ): Link[] {
+  const xdp = instance.programs.xdp
   return config.interfaces.map((wanted, index) => {
     const each = facts[index] as InterfaceFacts
     const { ifindex } = each
     const now = live.interfaces.get(ifindex)
-    const present = now !== undefined && instance.pins.has('links', linkPinName(ifindex))
-    if (present && !modeDiffers(wanted, now.mode)) return linkOfFacts(each, modeOf(wanted, ifindex, live))
+    if (now !== undefined && !modeDiffers(wanted, now.mode) && mendLink(instance, ifindex)) {
+      return linkOfFacts(each, modeOf(wanted, ifindex, live))
+    }
     // Refuses an interface without MAC before it is touched.
     linkOfFacts(each, 'native')
-    if (present) detachPinned(instance, ifindex)
-    const { link, mode } = namespace.run(() => attachXdp(instance.program, { ifindex, mode: wanted.xdp }))
-    attached.set(ifindex, link)
+    detachXdp(instance.pins, ifindex)
+    const { link, mode } = namespace.run(() => attachXdp(xdp, { ifindex, mode: wanted.xdp }))
+    attached.addLink(xdpHook(ifindex), link)
     return linkOfFacts(each, mode)
   })
 }
 
-/** Detaches an interface and removes its pin; nothing when it has none. */
-export function detachPinned(instance: Instance, ifindex: number): void {
-  const pinName = linkPinName(ifindex)
-  if (!instance.pins.has('links', pinName)) return
-  using link = instance.pins.openLink(pinName)
+/** The id of the program that the pinned link of an interface runs; 0 without a link that is attached there. */
+function xdpProgram(pins: PinDirectory, ifindex: number): number {
+  const name = linkPinName(xdpHook(ifindex))
+  if (!pins.has('links', name)) return 0
+  using link = pins.openLink(name)
+  const info = link.info()
+  return info.ifindex === ifindex ? info.programId : 0
+}
+
+/** Makes the pinned link of an interface run our program; false when there is none that is attached. */
+function mendLink({ pins, programs }: Instance, ifindex: number): boolean {
+  const id = xdpProgram(pins, ifindex)
+  if (id === 0 || id === programs.xdp.id) return id !== 0
+  using link = pins.openLink(linkPinName(xdpHook(ifindex)))
+  link.update(programs.xdp)
+  return true
+}
+
+/** Detaches XDP from an interface and removes the pin; nothing when it has none. */
+function detachXdp(pins: PinDirectory, ifindex: number): void {
+  const name = linkPinName(xdpHook(ifindex))
+  if (!pins.has('links', name)) return
+  using link = pins.openLink(name)
   link.detach()
-  instance.pins.remove('links', pinName)
+  pins.remove('links', name)
+}
+
+/** Detaches what is attached and no longer wanted. Runs in the namespace of the interfaces. */
+export function detachUnwanted(
+  { pins }: Instance,
+  removeInterfaces: readonly number[],
+  replies: readonly TcHook[],
+): void {
+  const wanted = new Set(replies.map((hook) => linkPinName(hook)))
+  for (const hook of pinnedReplyHooks(pins)) if (!wanted.has(linkPinName(hook))) detachReply(pins, hook)
+  for (const ifindex of removeInterfaces) detachXdp(pins, ifindex)
+}
+
+/** What {@link attachMissing}, attachReplies and {@link detachUnwanted} would do, but for interfaces that come or go whole. */
+export function attachmentChanges(instance: Instance, { namespace, config, facts, live }: Attachments): Change[] {
+  return namespace.run(() => [
+    ...config.interfaces.flatMap(({ name }, index) => {
+      const { ifindex } = facts[index] as InterfaceFacts
+      const now = xdpProgram(instance.pins, ifindex)
+      const ours = instance.programs.xdp.id
+      return !live.interfaces.has(ifindex) || now === ours ? [] : difference(`interfaces.${name}.xdp`, now || null, ours)
+    }),
+    ...replyChanges(instance, { namespace, config, facts, live }),
+  ])
+}
+
+function replyChanges(instance: Instance, { config, facts, live }: Attachments): Change[] {
+  const wanted = wantedReplyHooks(config, facts)
+  const pinned = pinnedReplyHooks(instance.pins)
+  const indices = new Set([...wanted, ...pinned].map(({ ifindex }) => ifindex))
+  return [...indices].flatMap((ifindex) => {
+    const name = facts.find((each) => each.ifindex === ifindex)?.name
+    // The removal of an interface says it all.
+    if (name === undefined && live.interfaces.has(ifindex)) return []
+    const attached = pinned.filter((hook) => isReplyAttached(instance, hook))
+    return difference(`interfaces.${name ?? ifindex}.reply`, kindsAt(attached, ifindex), kindsAt(wanted, ifindex))
+  })
+}
+
+/** Such as `ingress and egress`; null for none. */
+function kindsAt(hooks: readonly TcHook[], ifindex: number): string | null {
+  const kinds = hooks.filter((hook) => hook.ifindex === ifindex).map(({ kind }) => kind)
+  return TC_DIRECTIONS.filter((kind) => kinds.includes(kind)).join(' and ') || null
+}
+
+function difference(object: string, before: string | number | null, after: string | number | null): Change[] {
+  if (before === null) return after === null ? [] : [add(object, after)]
+  return after === null ? [remove(object, before)] : change(object, before, after)
 }

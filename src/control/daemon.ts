@@ -4,10 +4,9 @@ import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
 import { errnoOf, VeerError } from '../errors.js'
-import type { InterfaceFacts } from '../system/interfaces.js'
-import { interfaceFacts, routeToReal } from '../system/interfaces.js'
+import { interfaceFacts } from '../system/interfaces.js'
 import type { NeighbourEvent } from '../system/neighbour-prober.js'
-import { NeighbourProber } from '../system/neighbour-prober.js'
+import { neighbourKey, NeighbourProber } from '../system/neighbour-prober.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import type { Director, Plan } from './director.js'
 
@@ -90,17 +89,18 @@ export class Daemon {
   /** After a configuration has been applied: logs what was done and watches its reals from now on. */
   #follow(config: Config, plan: Plan, what: string): void {
     this.#report(plan, what)
-    this.#watchNeighbours(config, plan.macs)
+    this.#watchNeighbours(config, plan.reals)
   }
 
-  #report({ changes, unresolved }: Plan, what: string): void {
+  #report({ changes, unresolved, warnings }: Plan, what: string): void {
     const { log } = this.#options
     for (const { action, object, before, after } of changes) log.info({ action, object, before, after }, 'change')
     for (const address of unresolved) log.warn({ real: address }, 'real does not answer ARP or ND: it gets no traffic')
+    for (const warning of warnings) log.warn(warning)
     log.info({ changes: changes.length }, what)
   }
 
-  #watchNeighbours(config: Config, macs: ReadonlyMap<string, string>): void {
+  #watchNeighbours(config: Config, reals: Plan['reals']): void {
     const { namespace } = this.#options
     const facts = interfaceFacts(
       namespace,
@@ -111,18 +111,23 @@ export class Daemon {
       this.#prober = new NeighbourProber({ namespace, interfaces: facts })
     }
     this.#config = config
-    this.#prober.watch(neighbourTargets(config, facts, macs), (event) => this.#onNeighbour(event))
+    const hops = nextHops(reals)
+    this.#prober.watch(hops.map(({ target }) => target), (event) => this.#onNeighbour(event, hops))
   }
 
-  #onNeighbour({ address, ifindex, change, mac }: NeighbourEvent): void {
+  #onNeighbour(event: NeighbourEvent, hops: readonly NextHop[]): void {
     const { director, log } = this.#options
+    const { address, ifindex, change, mac } = event
+    const hop = hops.find(({ target }) => neighbourKey(target) === neighbourKey(event))
+    if (hop === undefined) return
+    const who = hop.reals.has(address) ? 'real' : 'gateway'
     if (change === 'lost' || mac === undefined) {
-      log.warn({ real: address, mac }, 'real does not answer ARP or ND any more; its last MAC stays in use')
+      log.warn({ [who]: address, mac }, `${who} does not answer ARP or ND any more; its last MAC stays in use`)
       return
     }
     this.#enqueue(async () => {
-      const known = await director.updateMac({ address, ifindex }, mac)
-      log.info({ real: address, mac }, 'the MAC of a real is known')
+      const known = await director.updateMac(hop.reals, ifindex, mac)
+      log.info({ [who]: address, mac }, `the MAC of a ${who} is known`)
       // A real that had no MAC had no slots in its rings either.
       if (!known && this.#config !== undefined) this.#follow(this.#config, await director.apply(this.#config), 'applied')
     })
@@ -133,17 +138,20 @@ function sameInterfaces(a: Config | undefined, b: Config): boolean {
   return JSON.stringify(a?.interfaces) === JSON.stringify(b.interfaces)
 }
 
-type WatchTarget = Parameters<NeighbourProber['watch']>[0][number]
+/** A neighbour that packets to reals go to: the real itself, or a gateway. */
+interface NextHop {
+  target: Parameters<NeighbourProber['watch']>[0][number]
+  reals: ReadonlySet<string>
+}
 
-function neighbourTargets(
-  config: Config,
-  facts: readonly InterfaceFacts[],
-  macs: ReadonlyMap<string, string>,
-): WatchTarget[] {
-  const addresses = new Set(config.services.flatMap(({ reals }) => reals.map(({ address }) => address)))
-  return [...addresses].flatMap((address) => {
-    const link = routeToReal(facts, address)
-    const mac = macs.get(address)
-    return link === undefined ? [] : [{ address, ifindex: link.ifindex, ...(mac === undefined ? {} : { mac }) }]
-  })
+function nextHops(reals: Plan['reals']): NextHop[] {
+  const hops = new Map<string, NextHop & { reals: Set<string> }>()
+  for (const [real, { link, nextHop, local, mac }] of reals) {
+    if (local) continue
+    const target = { address: nextHop, ifindex: link.ifindex, ...(mac === undefined ? {} : { mac }) }
+    const hop = hops.get(neighbourKey(target)) ?? { target, reals: new Set() }
+    hops.set(neighbourKey(target), hop)
+    hop.reals.add(real)
+  }
+  return [...hops.values()]
 }

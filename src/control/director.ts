@@ -4,56 +4,54 @@ import { dirname } from 'node:path'
 import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
-import { Instance, instancePins, linkPinName } from '../dataplane/instance.js'
+import { Instance, instancePins } from '../dataplane/instance.js'
 import { readAttached, readLiveState } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
-import type { Link as BpfLink } from '../loader/link.js'
 import { DestFlag, Limit } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
 import { ensureBpffs } from '../system/bpffs.js'
 import { requireCapabilities } from '../system/capabilities.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
-import { interfaceFacts } from '../system/interfaces.js'
+import { namedInterfaces, readInterfaces } from '../system/interfaces.js'
 import { withInstanceLock } from '../system/lock.js'
 import type { NeighbourTarget } from '../system/neighbour-prober.js'
+import { neighbourKey } from '../system/neighbour-prober.js'
 import type { NetworkNamespace } from '../system/netns.js'
+import { readRoutes } from '../system/routes.js'
 import { applyReconciliation } from './apply.js'
-import { attachMissing, detachPinned, wantedLinks } from './attachments.js'
-import type { Change } from './changes.js'
-import { changesOf } from './changes.js'
-import type { Disruption } from './disruption.js'
-import { disruptionOf } from './disruption.js'
-import { linksOfReals } from './links.js'
+import { requireNamespace } from './attached-namespace.js'
+import { attachmentChanges, attachMissing, detachUnwanted, wantedLinks } from './attachments.js'
+import type { HostRoutes } from './links.js'
+import { viaOfReals } from './links.js'
 import type { Neighbours, OpenNeighbours } from './neighbours.js'
 import { knownMacs, probeNeighbours } from './neighbours.js'
+import { NewAttachments } from './new-attachments.js'
+import type { Plan } from './plan.js'
+import { summarise } from './plan.js'
 import type { Reconciliation } from './reconcile.js'
 import { reconcile } from './reconcile.js'
-import type { Link } from './target.js'
+import type { ReplyMechanism } from './reply-hooks.js'
+import { attachReplies, detachReply, pinnedReplyHooks, wantedReplyHooks } from './reply-hooks.js'
+import type { Link, Via } from './target.js'
 import { buildTarget } from './target.js'
 import { announceNewVips, bindVips, unbindVips, updateMulticastFilters } from './vip-presence.js'
+
+export type { Plan } from './plan.js'
 
 export interface DirectorOptions extends InstanceLocation {
   namespace: NetworkNamespace
   openNeighbours?: OpenNeighbours
   /** How long reals are asked for their MAC; default 1000. */
   resolveTimeoutMs?: number
-}
-
-/** What `plan` found, or `apply` and `attach` did. */
-export interface Plan {
-  changes: Change[]
-  disruption: Disruption[]
-  /** Reals that did not tell their MAC: they get no new flows. */
-  unresolved: string[]
-  /** MACs of the others, by address. */
-  macs: Map<string, string>
+  /** By what programs are attached at TC; default `auto`. */
+  replyMechanism?: ReplyMechanism
 }
 
 export class Director {
   readonly #options: Required<DirectorOptions>
 
   constructor(options: DirectorOptions) {
-    this.#options = { openNeighbours: probeNeighbours, resolveTimeoutMs: 1000, ...options }
+    this.#options = { openNeighbours: probeNeighbours, resolveTimeoutMs: 1000, replyMechanism: 'auto', ...options }
   }
 
   /** Whether the instance has pins, that is, forwards. */
@@ -73,7 +71,7 @@ export class Director {
       const netns = this.#options.namespace.inode()
       using instance = await Instance.load(this.#options, { maxConns: config.conns.max, netns })
       try {
-        return await this.#apply(instance, config, (links) => instance.pin(links))
+        return await this.#apply(instance, config, (attached) => instance.pin(attached.pins))
       } catch (error) {
         this.#removeHostTraces(instance)
         removeIfEmpty(dirname(instance.pins.path))
@@ -86,10 +84,8 @@ export class Director {
   apply(config: Config): Promise<Plan> {
     return this.#locked(async () => {
       using instance = Instance.open(this.#options)
-      this.#checkNamespace(instance)
-      return await this.#apply(instance, config, (links) => {
-        for (const [ifindex, link] of links) instance.pins.pin('links', linkPinName(ifindex), link)
-      })
+      requireNamespace(instance, this.#options.namespace)
+      return await this.#apply(instance, config, (attached) => attached.pinTo(instance.pins))
     })
   }
 
@@ -97,35 +93,36 @@ export class Director {
   async plan(config: Config): Promise<Plan> {
     requireCapabilities()
     using instance = Instance.open(this.#options)
-    this.#checkNamespace(instance)
+    requireNamespace(instance, this.#options.namespace)
     checkConnsSize(instance, config)
-    const facts = this.#facts(config)
-    using neighbours = this.#options.openNeighbours(this.#options.namespace, facts)
-    const live = readAttached(instance.maps)
-    const links = wantedLinks({ config, facts, live })
-    const plan = await this.#reconcile(instance, config, facts, links, neighbours)
-    return summary(instance, plan)
+    const { namespace } = this.#options
+    const host = this.#readHost(config)
+    using neighbours = this.#options.openNeighbours(namespace, host.attached)
+    const attachments = { namespace, config, facts: host.attached, live: readAttached(instance.maps) }
+    const links = wantedLinks(attachments)
+    const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
+    return summarise(instance, namespace, plan, attachmentChanges(instance, attachments))
   }
 
-  /** Replaces a program of another version over the same maps. Returns whether there was one. */
+  /** Replaces programs of another version over the same maps. Returns whether there was one. */
   upgrade(): Promise<boolean> {
     return this.#locked(async () => {
       using instance = Instance.open(this.#options)
-      this.#checkNamespace(instance)
-      return await instance.upgrade(this.#options.namespace.inode())
+      requireNamespace(instance, this.#options.namespace)
+      return await instance.upgrade(this.#options.namespace)
     })
   }
 
   /**
-   * Writes a real's MAC to all its destinations. Returns false when one of them had none before, so that its rings
-   * must be built anew.
+   * Writes the MAC of a next hop to all destinations of the reals that are reached by it. Returns false when one of them
+   * had none before, so that its rings must be built anew.
    */
-  updateMac({ address, ifindex }: NeighbourTarget, mac: string): Promise<boolean> {
+  updateMac(reals: ReadonlySet<string>, ifindex: number, mac: string): Promise<boolean> {
     return this.#locked(() => {
       using instance = Instance.open(this.#options)
       const destinations = readLiveState(instance.maps)
         .services.flatMap((service) => service.destinations)
-        .filter((each) => each.address === address && each.value.ifindex === ifindex)
+        .filter((each) => reals.has(each.address) && each.value.ifindex === ifindex)
       const known = destinations.filter(({ value }) => (value.flags & DestFlag.neighbour) !== 0)
       instance.maps.dests.setMany(known.map(({ id, value }) => [id, { ...value, mac: macBytes(mac) }]))
       return known.length === destinations.length
@@ -146,8 +143,9 @@ export class Director {
         // An interface that has gone took its namespace's traces with it.
         const reachable = links.some((link) => link.info().ifindex !== 0)
         using instance = Instance.openReadable(this.#options)
-        if (instance !== undefined && reachable) this.#checkNamespace(instance)
+        if (instance !== undefined && reachable) requireNamespace(instance, this.#options.namespace)
         if (instance !== undefined && reachable) this.#removeHostTraces(instance)
+        this.#options.namespace.run(() => pinnedReplyHooks(pins).forEach((hook) => detachReply(pins, hook)))
         for (const link of links) link.detach()
         pins.removeAll()
         removeIfEmpty(dirname(pins.path))
@@ -162,67 +160,65 @@ export class Director {
     return withInstanceLock(this.#options.name, work)
   }
 
-  #facts(config: Config): InterfaceFacts[] {
-    return interfaceFacts(
-      this.#options.namespace,
-      config.interfaces.map(({ name }) => name),
-    )
-  }
-
-  #checkNamespace(instance: Instance): void {
-    const attachedIn = instance.maps.meta.get(0)?.netns
-    if (attachedIn === this.#options.namespace.inode()) return
-    throw new VeerError(
-      'LB_ERR_NETNS_OTHER',
-      `instance ${instance.name} was attached in another network namespace than ${this.#options.namespace}`,
-      { hint: 'give the same --netns as at attach' },
-    )
-  }
-
-  /** @param pinLinks - keeps the links of newly attached interfaces, the last step that can fail */
-  async #apply(
-    instance: Instance,
-    config: Config,
-    pinLinks: (links: ReadonlyMap<number, BpfLink>) => void,
-  ): Promise<Plan> {
+  #readHost(config: Config): Host {
     const { namespace } = this.#options
-    checkConnsSize(instance, config)
-    const facts = this.#facts(config)
-    const live = readAttached(instance.maps)
-    const attached = new Map<number, BpfLink>()
-    using neighbours = this.#options.openNeighbours(namespace, facts)
-    try {
-      const links = attachMissing(instance, { namespace, config, facts, live }, attached)
-      const plan = await this.#reconcile(instance, config, facts, links, neighbours)
-      const result = summary(instance, plan)
-      namespace.run(() => applyReconciliation(instance.maps, plan))
-      this.#settle(instance, plan, links, neighbours)
-      pinLinks(attached)
-      return result
-    } finally {
-      for (const link of attached.values()) link.close()
+    const facts = readInterfaces(namespace)
+    const names = config.interfaces.map(({ name }) => name)
+    return {
+      facts,
+      routesTo: (addresses) => readRoutes(namespace, addresses),
+      attached: namedInterfaces(facts, namespace, names),
     }
+  }
+
+  /** @param pin - keeps what was attached, the last step that can fail */
+  async #apply(instance: Instance, config: Config, pin: (attached: NewAttachments) => void): Promise<Plan> {
+    const { namespace, replyMechanism } = this.#options
+    checkConnsSize(instance, config)
+    const host = this.#readHost(config)
+    using attached = new NewAttachments(namespace)
+    using neighbours = this.#options.openNeighbours(namespace, host.attached)
+    const attachments = { namespace, config, facts: host.attached, live: readAttached(instance.maps) }
+    const changes = attachmentChanges(instance, attachments)
+    const links = attachMissing(instance, attachments, attached)
+    const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
+    const result = summarise(instance, namespace, plan, changes)
+    const replies = wantedReplyHooks(config, host.attached)
+    namespace.run(() => {
+      // Before the first request goes to a real of nat.
+      attachReplies(instance, replies, attached, replyMechanism)
+      applyReconciliation(instance.maps, plan)
+    })
+    this.#settle(instance, plan, links, neighbours)
+    namespace.run(() => detachUnwanted(instance, plan.removeInterfaces, replies))
+    pin(attached)
+    attached.settle()
+    return result
   }
 
   async #reconcile(
     instance: Instance,
     config: Config,
-    facts: readonly InterfaceFacts[],
-    links: readonly Link[],
+    host: HostRoutes & { links: readonly Link[] },
     neighbours: Neighbours,
   ): Promise<Reconciliation> {
-    const linkByReal = linksOfReals(config, facts, links)
-    const targets = [...linkByReal].map(([address, { ifindex }]) => ({ address, ifindex }))
-    const resolved = await neighbours.resolve(targets, this.#options.resolveTimeoutMs)
+    const { links } = host
+    const viaByReal = viaOfReals(config, host, links)
+    const targets = [...viaByReal.values()].filter(({ local }) => !local).map(nextHopOf)
+    const unique = new Map(targets.map((target) => [neighbourKey(target), target]))
+    const resolved = await neighbours.resolve([...unique.values()], this.#options.resolveTimeoutMs)
     // Read after the wait: somebody may have written meanwhile.
     const live = readLiveState(instance.maps)
-    const known = knownMacs(live)
+    const known = knownMacs(live, (address) => viaByReal.get(address))
     const target = buildTarget({
       config,
       hz: live.settings.hz,
       links,
-      linkOf: (address) => ({ link: linkByReal.get(address) as Link, nextHop: address, local: false }),
-      macOf: (address) => resolved.get(address) ?? known.get(`${linkByReal.get(address)?.ifindex} ${address}`),
+      linkOf: (address) => viaByReal.get(address) as Via,
+      macOf: (address, ifindex) => {
+        const key = neighbourKey({ address, ifindex })
+        return resolved.get(key) ?? known.get(key)
+      },
     })
     return reconcile(live, target)
   }
@@ -240,7 +236,6 @@ export class Director {
     for (const ifindex of plan.removeInterfaces) {
       const { name } = plan.live.interfaces.get(ifindex) as { name: string }
       updateMulticastFilters(flagged, [], [{ name } as Link], namespace)
-      detachPinned(instance, ifindex)
     }
     announceNewVips(before, after, links, neighbours)
   }
@@ -254,6 +249,11 @@ export class Director {
     updateMulticastFilters(flagged, [], links, this.#options.namespace)
   }
 }
+
+/** All interfaces and the routes of the host, and the interfaces of the configuration. */
+type Host = HostRoutes & { attached: InterfaceFacts[] }
+
+const nextHopOf = ({ nextHop, link }: Via): NeighbourTarget => ({ address: nextHop, ifindex: link.ifindex })
 
 /** The directory that the instances of one BPF filesystem share. */
 function removeIfEmpty(directory: string): void {
@@ -269,15 +269,4 @@ function checkConnsSize(instance: Instance, config: Config): void {
     `conns.max is ${config.conns.max}, and the table in the kernel is for ${size}: its size is fixed while attached`,
     { hint: `keep max: ${size}, or detach and attach again, which ends all conns` },
   )
-}
-
-function summary(instance: Instance, plan: Reconciliation): Plan {
-  const destinations = plan.services.flatMap(({ target }) => target.destinations)
-  const unresolved = destinations.filter(({ mac }) => mac === undefined).map(({ address }) => address)
-  return {
-    changes: changesOf(plan),
-    disruption: disruptionOf(instance.maps, plan),
-    unresolved: [...new Set(unresolved)],
-    macs: new Map(destinations.flatMap(({ address, mac }) => (mac === undefined ? [] : [[address, mac]]))),
-  }
 }

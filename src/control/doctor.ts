@@ -6,14 +6,20 @@ import { Instance } from '../dataplane/instance.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { readLiveState } from '../dataplane/live-state.js'
 import type { LiveState } from '../dataplane/live-state.js'
-import { DestFlag } from '../maps/generated.js'
+import { DestFlag, Forward } from '../maps/generated.js'
 import type { NativeBinding } from '../native.js'
+import type { Family } from '../net/address.js'
+import { familyOf } from '../net/address.js'
 import { native } from '../native.js'
 import { isBpffs } from '../system/bpffs.js'
 import { missingCapabilities, NAMESPACE_CAPABILITIES } from '../system/capabilities.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import { readInterfaces } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
+import type { Route } from '../system/routes.js'
+import { readRoutes } from '../system/routes.js'
+import type { ForwardingOff } from './forwarding.js'
+import { forwardingOff } from './forwarding.js'
 
 export type Finding = {
   /** What was looked at, such as `kernel` or `eth0`. */
@@ -51,7 +57,7 @@ export function examine(
       ? ok('instance', `${location.name} is attached`)
       : warning('instance', `${location.name} is not attached`, 'veer attach -f FILE'),
     ...names.flatMap((name) => interfaceFindings(namespace, name)),
-    ...(live === undefined ? [] : realFindings(live)),
+    ...(live === undefined ? [] : [...realFindings(live), ...natFindings(namespace, live)]),
   ]
 }
 
@@ -151,8 +157,44 @@ function readFeatures(namespace: NetworkNamespace, name: string): Features {
 /** Reals without MAC, each once. */
 export function realFindings(live: Pick<LiveState, 'services'>): Finding[] {
   const destinations = live.services.flatMap((service) => service.destinations)
-  const silent = destinations.filter(({ value }) => (value.flags & DestFlag.neighbour) === 0)
+  const silent = destinations.filter(({ value }) => (value.flags & (DestFlag.neighbour | DestFlag.local)) === 0)
   const addresses = [...new Set(silent.map(({ address }) => address))]
-  if (addresses.length === 0) return [ok('reals', 'the MAC of every real is known')]
+  if (addresses.length === 0) return [ok('reals', 'the MAC of every real, or of its gateway, is known')]
   return addresses.map((address) => failure(address, 'has not told its MAC: it gets no traffic', `ping ${address}`))
+}
+
+function natFindings(namespace: NetworkNamespace, live: LiveState): Finding[] {
+  const services = live.services.filter(({ value }) => value.forward === Forward.nat)
+  const names = [...live.interfaces.values()].map(({ name }) => name)
+  const families = new Set(services.flatMap(({ vip }) => (vip === undefined ? [] : familyOf(vip))))
+  const reals = new Set(services.flatMap(({ destinations }) => destinations.map(({ address }) => address)))
+  return [
+    ...forwardingFindings(families, forwardingOff(namespace, names, families)),
+    ...routeFindings([...reals], readRoutes(namespace, [...reals]), names),
+  ]
+}
+
+/** What nat needs of the host to send replies on. */
+export function forwardingFindings(families: Iterable<Family>, off: readonly ForwardingOff[]): Finding[] {
+  return [...families].flatMap((family) => {
+    const findings = off.filter((each) => each.family === family)
+    if (findings.length === 0) return [ok(`IPv${family} forwarding`, 'is on, as replies of nat need it')]
+    return findings.map(({ interfaceName, fix }) => {
+      return failure(interfaceName, `IPv${family} forwarding is off: replies of nat are dropped`, fix)
+    })
+  })
+}
+
+/** Reals of nat that the routing table has lost since they were applied. */
+export function routeFindings(
+  reals: readonly string[],
+  routes: ReadonlyMap<string, Route>,
+  attached: readonly string[],
+): Finding[] {
+  return reals.flatMap((address) => {
+    const route = routes.get(address)
+    if (route === undefined) return [failure(address, 'the host has no route to it', `ip route get ${address}`)]
+    if (route.local || attached.includes(route.device)) return []
+    return [failure(address, `its route goes by ${route.device}, which is not attached`, `ip route get ${address}`)]
+  })
 }

@@ -71,8 +71,8 @@ export interface TargetInput {
   links: readonly Link[]
   /** How a real is reached; every real of the configuration can be. */
   linkOf: (address: string) => Via
-  /** The MAC of a next hop, undefined when it did not answer. */
-  macOf: (nextHop: string) => string | undefined
+  /** The MAC of a next hop on the link of that index, undefined when it did not answer. */
+  macOf: (nextHop: string, ifindex: number) => string | undefined
 }
 
 /** Conn states that have no key in the file, or one for several. Seconds. */
@@ -146,7 +146,7 @@ function settingsOf(config: Config, hz: number): TargetSettings {
 
 function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
   const via = linkOf(real.address)
-  const mac = via.local ? undefined : macOf(via.nextHop)
+  const mac = via.local ? undefined : macOf(via.nextHop, via.link.ifindex)
   return {
     ...via,
     address: real.address,

@@ -1,12 +1,11 @@
 /** What the dataplane would do with a packet: the same program, loaded once more so that it changes nothing. */
 import { Collection } from '../loader/collection.js'
-import { CollectionSpec } from '../loader/collection-spec.js'
 import type { Explanation } from '../maps/generated.js'
 import { explanationCodec, xdpLb } from '../maps/generated.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import type { Instance } from './instance.js'
 import type { LbMaps } from './lb-maps.js'
-import { readObject } from './objects.js'
+import { specOf } from './programs.js'
 
 /** What a program loaded with `lb_dry_run` says of one frame. */
 export interface DryRunResult {
@@ -34,8 +33,7 @@ export interface DryRun extends Disposable {
  * @throws what {@link Collection.load} throws; VeerError `LB_ERR_OBJECT_MISSING`
  */
 export async function openDryRun(instance: Instance, namespace: NetworkNamespace): Promise<DryRun> {
-  const spec = CollectionSpec.parse(readObject(xdpLb.name), xdpLb.name)
-  for (const name of ['conns', 'reverse'] as const) spec.map(name).maxEntries = instance.maps[name].info.maxEntries
+  const spec = specOf(xdpLb, instance.maps.conns.info.maxEntries)
   spec.constants.set('lb_dry_run', 1)
   const collection = await Collection.load(spec, xdpLb, { mapReplacements: sharedMaps(instance.maps) })
   for (const name of COPIED) copyArray(instance.maps[name].raw, collection.maps[name].raw)
@@ -49,7 +47,7 @@ const COPIED = ['schedState', 'destState'] as const
 
 function sharedMaps(maps: LbMaps): Partial<LbMaps> {
   const own = new Set<string>([...PRIVATE, ...COPIED])
-  return Object.fromEntries(Object.entries(maps).filter(([name]) => !own.has(name))) as Partial<LbMaps>
+  return Object.fromEntries(Object.entries(maps).filter(([name]) => !own.has(name)))
 }
 
 function copyArray(from: LbMaps['destState']['raw'], to: LbMaps['destState']['raw']): void {

@@ -1,34 +1,28 @@
-/** One dataplane in the kernel: maps and program, pinned under BPFFS/veer/INSTANCE. */
-import { createHash, randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync } from 'node:fs'
+/** One dataplane in the kernel: maps and programs, pinned under BPFFS/veer/INSTANCE. */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { errnoOf, VeerError } from '../errors.js'
-import { CollectionSpec } from '../loader/collection-spec.js'
-import { Collection } from '../loader/collection.js'
-import type { Link } from '../loader/link.js'
+import { VeerError } from '../errors.js'
+import type { PinKind } from '../loader/pin.js'
 import { PinDirectory } from '../loader/pin.js'
 import type { Program } from '../loader/program.js'
+import type { Meta } from '../maps/generated.js'
 import { ConnState, Limit, xdpLb } from '../maps/generated.js'
-import type { HasRaw } from '../maps/map-of-maps.js'
+import type { NetworkNamespace } from '../system/netns.js'
 import { measureHz } from './clock.js'
 import { connBuckets } from './conn-table.js'
 import type { LbMaps } from './lb-maps.js'
-
-const OBJECT_PATH = fileURLToPath(new URL('../../build/bpf/xdp_lb.o', import.meta.url))
-const PROGRAM = 'xdp_lb'
-const CLOCK = 'lb_clock'
-
-/** Until the first apply: all that a configuration decides. */
-const EMPTY_SETTINGS = {
-  timeoutTicks: Object.values(ConnState).map(() => 0),
-  era: 0,
-  peers: 0,
-  rearmTicks: 0,
-  fragmentTicks: 0,
-  lblcTicks: 0,
-  answerTokens: 0,
-}
+import type { Programs } from './programs.js'
+import {
+  closeMaps,
+  closePrograms,
+  loadObjects,
+  objectsDigest,
+  openPrograms,
+  PROGRAM_PINS,
+  startSweeper,
+} from './programs.js'
+import { replacePrograms } from './upgrade.js'
 
 export interface InstanceLocation {
   /** `[a-z0-9-]`, at most 63 characters. */
@@ -37,20 +31,11 @@ export interface InstanceLocation {
   bpffs: string
 }
 
-/** The name that a link is pinned by; an interface's own name may hold dots, which bpffs does not allow. */
-export function linkPinName(ifindex: number): string {
-  return `xdp_${ifindex}`
-}
-
-function readObject(): Buffer {
-  try {
-    return readFileSync(OBJECT_PATH)
-  } catch (cause) {
-    throw new VeerError('LB_ERR_OBJECT_MISSING', `cannot read the BPF object ${OBJECT_PATH}: ${errnoOf(cause)}`, {
-      hint: 'build it with scripts/setup',
-      cause,
-    })
-  }
+/** Something that lives as long as it is pinned under this name. */
+export interface Pin {
+  kind: PinKind
+  name: string
+  object: { pin(path: string): void }
 }
 
 const UNREADABLE: ReadonlySet<string> = new Set([
@@ -63,39 +48,41 @@ export class Instance implements Disposable {
   readonly name: string
   readonly pins: PinDirectory
   readonly maps: LbMaps
-  readonly program: Program
-  /** Tells jiffies; see clock.ts. */
-  readonly clock: Program
+  readonly programs: Programs
 
-  private constructor(location: InstanceLocation, maps: LbMaps, program: Program, clock: Program) {
+  private constructor(location: InstanceLocation, maps: LbMaps, programs: Programs) {
     this.name = location.name
-    this.pins = pinsOf(location)
+    this.pins = instancePins(location)
     this.maps = maps
-    this.program = program
-    this.clock = clock
+    this.programs = programs
+  }
+
+  /** Tells jiffies; see clock.ts. */
+  get clock(): Program {
+    return this.programs.clock
   }
 
   /** Whether there are pins of this instance. */
   static exists(location: InstanceLocation): boolean {
-    return pinsOf(location).list('maps').length > 0
+    return instancePins(location).list('maps').length > 0
   }
 
   /** Loads a new dataplane, pinned nowhere yet; closing it without {@link pin} leaves nothing. */
   static async load(location: InstanceLocation, options: { maxConns: number; netns: bigint }): Promise<Instance> {
-    const bytes = readObject()
-    const spec = CollectionSpec.parse(bytes, xdpLb.name)
     const buckets = connBuckets(options.maxConns)
-    spec.map('conns').maxEntries = buckets
-    const { maps, programs } = await Collection.load(spec, xdpLb)
-    maps.meta.set(0, metaOf(bytes, options.netns))
-    const hz = await measureHz(programs.lbClock)
+    const loaded = await loadObjects(buckets)
+    using _started = loaded.sweepStart
+    const { maps, programs } = loaded
+    maps.meta.set(0, metaOf(objectsDigest(), options.netns))
+    const hz = await measureHz(programs.clock)
     maps.settings.set(0, { ...EMPTY_SETTINGS, hashSeed: randomSeed(), connBuckets: buckets, hz })
-    return new Instance(location, maps, programs.xdpLb, programs.lbClock)
+    startSweeper(loaded)
+    return new Instance(location, maps, programs)
   }
 
   /** The pinned dataplane. Throws `LB_ERR_INSTANCE_MISSING`, or `LB_ERR_INSTANCE_VERSION` for another layout of the maps. */
   static open(location: InstanceLocation): Instance {
-    const pins = pinsOf(location)
+    const pins = instancePins(location)
     if (!Instance.exists(location)) {
       throw new VeerError('LB_ERR_INSTANCE_MISSING', `instance ${location.name} is not attached (nothing in ${pins.path})`, {
         hint: 'attach it with: veer attach -f FILE',
@@ -104,7 +91,7 @@ export class Instance implements Disposable {
     checkVersion(location, pins)
     const maps = pins.openMaps(xdpLb)
     try {
-      return new Instance(location, maps, pins.openProgram(PROGRAM), pins.openProgram(CLOCK))
+      return new Instance(location, maps, openPrograms(pins))
     } catch (error) {
       closeMaps(maps)
       throw error
@@ -125,14 +112,15 @@ export class Instance implements Disposable {
     }
   }
 
-  /** Pins maps, program and links, all of them at once or none. */
-  pin(links: ReadonlyMap<number, Link>): void {
+  /** Pins maps, programs and what is attached, all of them at once or none. */
+  pin(attached: readonly Pin[]): void {
     const staging = new PinDirectory(`${this.pins.path}-new-${process.pid}`)
     try {
       staging.pinMaps(xdpLb, this.maps)
-      staging.pin('programs', PROGRAM, this.program)
-      staging.pin('programs', CLOCK, this.clock)
-      for (const [ifindex, link] of links) staging.pin('links', linkPinName(ifindex), link)
+      for (const [name, pin] of Object.entries(PROGRAM_PINS)) {
+        staging.pin('programs', pin, this.programs[name as keyof Programs])
+      }
+      for (const { kind, name, object } of attached) staging.pin(kind, name, object)
       mkdirSync(join(staging.path, 'links'), { recursive: true })
       renameSync(staging.path, this.pins.path)
     } catch (error) {
@@ -142,30 +130,28 @@ export class Instance implements Disposable {
   }
 
   /**
-   * Puts the program of this version of veer in place of the one that runs, over the same maps, without a packet lost.
+   * Puts the programs of this version of veer in place of those that run, over the same maps, without a packet lost.
    * Returns whether there was anything to do.
    */
-  async upgrade(netns: bigint): Promise<boolean> {
-    const bytes = readObject()
-    const meta = metaOf(bytes, netns)
+  async upgrade(namespace: NetworkNamespace): Promise<boolean> {
+    const meta = metaOf(objectsDigest(), namespace.inode())
     if (this.maps.meta.get(0)?.objectDigest === meta.objectDigest) return false
-    const spec = CollectionSpec.parse(bytes, xdpLb.name)
-    spec.map('conns').maxEntries = this.maps.conns.info.maxEntries
-    using collection = await Collection.load(spec, xdpLb, { mapReplacements: this.maps })
-    for (const name of this.pins.list('links')) {
-      using link = this.pins.openLink(name)
-      link.update(collection.programs.xdpLb)
+    const loaded = await loadObjects(this.maps.conns.info.maxEntries, this.maps)
+    try {
+      replacePrograms(this.pins, loaded.programs, namespace)
+      startSweeper(loaded)
+      this.maps.meta.set(0, meta)
+    } finally {
+      closeMaps(loaded.maps)
+      closePrograms(loaded.programs)
+      loaded.sweepStart.close()
     }
-    this.pins.remove('programs', PROGRAM)
-    this.pins.pin('programs', PROGRAM, collection.programs.xdpLb)
-    this.maps.meta.set(0, meta)
     return true
   }
 
   close(): void {
     closeMaps(this.maps)
-    this.program.close()
-    this.clock.close()
+    closePrograms(this.programs)
   }
 
   [Symbol.dispose](): void {
@@ -173,13 +159,20 @@ export class Instance implements Disposable {
   }
 }
 
-function pinsOf({ name, bpffs }: InstanceLocation): PinDirectory {
+/** The pins of an instance, whatever version made them: what detach works on. */
+export function instancePins({ name, bpffs }: InstanceLocation): PinDirectory {
   return new PinDirectory(join(bpffs, 'veer', name))
 }
 
-/** The pins of an instance, whatever version made them: what detach works on. */
-export function instancePins(location: InstanceLocation): PinDirectory {
-  return pinsOf(location)
+/** Until the first apply: all that a configuration decides. */
+export const EMPTY_SETTINGS = {
+  timeoutTicks: Object.values(ConnState).map(() => 0),
+  era: 0,
+  peers: 0,
+  rearmTicks: 0,
+  fragmentTicks: 0,
+  lblcTicks: 0,
+  answerTokens: 0,
 }
 
 /** Nobody outside can tell which flows share a bucket. */
@@ -187,12 +180,8 @@ function randomSeed(): bigint {
   return randomBytes(8).readBigUInt64LE()
 }
 
-function metaOf(object: Buffer, netns: bigint) {
-  return {
-    abiVersion: Limit.abiVersion,
-    netns,
-    objectDigest: createHash('sha256').update(object).digest('hex'),
-  }
+function metaOf(objectDigest: string, netns: bigint): Meta {
+  return { abiVersion: Limit.abiVersion, netns, objectDigest }
 }
 
 function checkVersion({ name }: InstanceLocation, pins: PinDirectory): void {
@@ -204,8 +193,4 @@ function checkVersion({ name }: InstanceLocation, pins: PinDirectory): void {
     `instance ${name} was attached by a veer whose maps have another layout (${version}, ours is ${Limit.abiVersion})`,
     { hint: 'detach it and attach it again: veer detach, veer attach -f FILE; its conns are lost' },
   )
-}
-
-function closeMaps(maps: LbMaps): void {
-  for (const map of Object.values<HasRaw>(maps)) map.raw.close()
 }

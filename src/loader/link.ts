@@ -1,6 +1,7 @@
 import { VeerError, errnoOf } from '../errors.js'
 import type { NativeLink, NativeLinkInfo } from '../native.js'
 import { native } from '../native.js'
+import { attachError, interfaceOf, missingInterface } from './attach-error.js'
 import { missingFeature } from './features.js'
 import type { Program } from './program.js'
 
@@ -14,9 +15,12 @@ export interface XdpOptions {
   mode?: XdpMode | 'auto'
 }
 
+/** Which packets of an interface a TC program sees: those that come in, or those that go out. */
+export type TcDirection = 'ingress' | 'egress'
+
 export interface TcxOptions {
   ifindex: number
-  direction: 'ingress' | 'egress'
+  direction: TcDirection
 }
 
 export interface XdpAttachment {
@@ -151,32 +155,4 @@ function programName(id: number): string {
     // It may have gone meanwhile; its id is still worth saying.
     return 'of unknown name'
   }
-}
-
-/** The interface's name for messages. */
-function interfaceOf(ifindex: number): string {
-  try {
-    return native().interfaceName(ifindex)
-  } catch {
-    return `interface ${ifindex}`
-  }
-}
-
-function missingInterface(ifindex: number, cause: unknown): VeerError | undefined {
-  try {
-    native().interfaceName(ifindex)
-    return undefined
-  } catch {
-    return new VeerError('LB_ERR_INTERFACE_MISSING', `there is no interface with index ${ifindex}`, {
-      hint: 'ip link shows what is there; interfaces of another network namespace need --netns',
-      cause,
-    })
-  }
-}
-
-function attachError(what: string, cause: unknown): VeerError {
-  const code = errnoOf(cause) ?? (cause as Error).message
-  const denied = code === 'EPERM'
-  const hint = denied ? 'run as root, or with CAP_NET_ADMIN and CAP_BPF' : 'dmesg may say what the driver missed'
-  return new VeerError('LB_ERR_PROGRAM_ATTACH', `cannot attach ${what}: ${code}`, { hint, cause })
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { VeerError } from '../errors.js'
 import type { MapDescriptor, MapsOf, ObjectDescriptor } from '../maps/descriptor.js'
@@ -8,13 +8,14 @@ import { liveMapDifference } from './compare.js'
 import { Link } from './link.js'
 import { Program } from './program.js'
 
-const KINDS = ['maps', 'programs', 'links'] as const
+const KINDS = ['maps', 'programs', 'filters', 'links'] as const
 
 export type PinKind = (typeof KINDS)[number]
 
 /**
  * Maps, programs and links kept alive under one directory of a bpffs: `DIR/maps/NAME`, `DIR/programs/NAME`,
- * `DIR/links/NAME`. Maps have their names in C.
+ * `DIR/links/NAME`. Maps have their names in C. `DIR/filters/NAME` are programs again, each a note of where one is
+ * attached without a link.
  */
 export class PinDirectory {
   readonly path: string
@@ -42,6 +43,14 @@ export class PinDirectory {
   pin(kind: PinKind, name: string, object: { pin(path: string): void }): void {
     mkdirSync(join(this.path, kind), { recursive: true, mode: 0o700 })
     object.pin(this.pathOf(kind, name))
+  }
+
+  /** Pins an object under a name that may be taken by another, which is there until this one is. */
+  replace(kind: PinKind, name: string, object: { pin(path: string): void }): void {
+    const fresh = `${name}-new`
+    this.remove(kind, fresh)
+    this.pin(kind, fresh, object)
+    renameSync(this.pathOf(kind, fresh), this.pathOf(kind, name))
   }
 
   /** Pins those maps of a collection that are not pinned here yet: all of them or, when it throws, none. */
@@ -90,6 +99,11 @@ export class PinDirectory {
 
   openProgram(name: string): Program {
     return Program.openPinned(this.existing('programs', name))
+  }
+
+  /** The program behind a note of a filter. */
+  openFilter(name: string): Program {
+    return Program.openPinned(this.existing('filters', name))
   }
 
   openLink(name: string): Link {

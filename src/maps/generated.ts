@@ -1,5 +1,5 @@
 /**
- * Generated from the BTF of bpf/xdp_lb.c (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
+ * Generated from the BTF of bpf/xdp_lb.c and bpf/tc_reply.c (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
  * Numbers are in host order whatever their order on the wire; 64-bit integers are bigints.
  */
 import { array, be16, be32, bytes, struct, text, u16, u32, u64, u8 } from '../btf/layout.js'
@@ -997,5 +997,15 @@ export const xdpLb = {
     lbSweep: { name: 'lb_sweep', section: 'xdp.frags' },
     lbSweepStart: { name: 'lb_sweep_start', section: 'xdp.frags' },
     xdpLb: { name: 'xdp_lb', section: 'xdp.frags' },
+  },
+}
+
+/** Everything in build/bpf/tc_reply.o, for `Collection.load`. */
+export const tcReply = {
+  name: 'tc_reply',
+  maps: xdpLb.maps,
+  programs: {
+    tcReplyEgress: { name: 'tc_reply_egress', section: 'tc' },
+    tcReplyIngress: { name: 'tc_reply_ingress', section: 'tc' },
   },
 }

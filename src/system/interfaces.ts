@@ -98,7 +98,15 @@ function interfaceAddress(info: { local?: string; prefixlen?: number }): Interfa
 
 /** The facts of the named interfaces, in that order. Throws `LB_ERR_INTERFACE_MISSING` for the first that is not there. */
 export function interfaceFacts(namespace: NetworkNamespace, names: readonly string[]): InterfaceFacts[] {
-  const all = readInterfaces(namespace)
+  return namedInterfaces(readInterfaces(namespace), namespace, names)
+}
+
+/** The same out of what {@link readInterfaces} said. */
+export function namedInterfaces(
+  all: readonly InterfaceFacts[],
+  namespace: NetworkNamespace,
+  names: readonly string[],
+): InterfaceFacts[] {
   return names.map((name) => {
     const facts = all.find((candidate) => candidate.name === name)
     if (facts !== undefined) return facts

@@ -11,6 +11,9 @@ export interface NeighbourTarget {
   ifindex: number
 }
 
+/** One text for each target: routers on different links may have the same link-local address. */
+export const neighbourKey = ({ ifindex, address }: NeighbourTarget): string => `${ifindex} ${address}`
+
 /** A target of {@link NeighbourProber.watch} has another MAC (`mac`), went silent (`lost`) or answers again (`found`). */
 export interface NeighbourEvent extends NeighbourTarget {
   change: NeighbourChange
@@ -34,8 +37,6 @@ const BURST_PAUSE_MS = 5
 /** watch: with more targets than this allows in a period, the period grows. */
 const MAX_QUESTIONS_PER_SECOND = 5000
 const MIN_TICK_MS = 10
-
-const keyOf = ({ ifindex, address }: NeighbourTarget): string => `${ifindex} ${address}`
 
 /**
  * Asks by ARP and neighbour solicitation on packet sockets of its own. The kernel's neighbour table is left alone:
@@ -63,16 +64,16 @@ export class NeighbourProber implements Disposable {
   }
 
   /**
-   * Asks for all targets until each has answered or `timeoutMs` has passed. Returns the MACs by address; who is
-   * not in the map did not answer.
+   * Asks for all targets until each has answered or `timeoutMs` has passed. Returns the MACs by {@link neighbourKey};
+   * who is not in the map did not answer.
    */
   async resolve(targets: readonly NeighbourTarget[], timeoutMs: number): Promise<Map<string, string>> {
     const found = new Map<string, string>()
-    const open = new Map(targets.map((target) => [keyOf(target), target]))
+    const open = new Map(targets.map((target) => [neighbourKey(target), target]))
     const round = new Round()
     const listener = (answer: NeighbourAnswer): void => {
-      if (!open.delete(keyOf(answer))) return
-      found.set(answer.address, answer.mac)
+      if (!open.delete(neighbourKey(answer))) return
+      found.set(neighbourKey(answer), answer.mac)
       if (open.size === 0) round.end()
     }
     this.#listeners.add(listener)
@@ -101,8 +102,8 @@ export class NeighbourProber implements Disposable {
         // Found out here and not in the timer, where nobody could catch it.
         this.#link(ifindex)
         const target = { address, ifindex }
-        const watch = before.get(keyOf(target))?.watch ?? new NeighbourWatch(now, now + index * spread, mac)
-        return [keyOf(target), { target, watch }]
+        const watch = before.get(neighbourKey(target))?.watch ?? new NeighbourWatch(now, now + index * spread, mac)
+        return [neighbourKey(target), { target, watch }]
       }),
     )
     this.#onChange = onChange
@@ -145,7 +146,7 @@ export class NeighbourProber implements Disposable {
 
   #onAnswer(answer: NeighbourAnswer): void {
     for (const listener of this.#listeners) listener(answer)
-    const watched = this.#watched.get(keyOf(answer))
+    const watched = this.#watched.get(neighbourKey(answer))
     if (watched === undefined) return
     this.#report(watched, watched.watch.answer(performance.now(), answer.mac, answer.override))
   }

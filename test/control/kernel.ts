@@ -65,7 +65,7 @@ export class Kernel {
 
   send(packet: Packet): Delivery {
     const before = new Map(this.maps.verdicts.sums())
-    const { data } = this.instance.program.run({ data: packet.bytes() })
+    const { data } = this.instance.programs.xdp.run({ data: packet.bytes() })
     const counted = [...this.maps.verdicts.sums()].filter(([index, count]) => count !== before.get(index))
     const verdict = counted.map(([index]) => verdictNames[index]).join(' ')
     return { verdict, to: macFromBytes(data.subarray(0, 6)) }

@@ -7,7 +7,7 @@ import { VeerError } from '../../src/errors.js'
 import { ensureBpffs, isBpffs } from '../../src/system/bpffs.js'
 import { interfaceFacts, readInterfaces, type InterfaceFacts } from '../../src/system/interfaces.js'
 import { withInstanceLock } from '../../src/system/lock.js'
-import { type NeighbourEvent, NeighbourProber, type NeighbourTarget } from '../../src/system/neighbour-prober.js'
+import { type NeighbourEvent, neighbourKey, NeighbourProber, type NeighbourTarget } from '../../src/system/neighbour-prober.js'
 import { NetworkNamespace } from '../../src/system/netns.js'
 import { readSysctl, writeSysctl } from '../../src/system/sysctl.js'
 
@@ -124,12 +124,9 @@ describe('neighbours', () => {
     using asking = prober()
     const present = [lab.real(1), lab.real(2)].flatMap(({ addresses }) => addresses)
     const found = await asking.resolve([...present, '10.0.0.99', '2001:db8:2::99'].map(target), 600)
-    expect(Object.fromEntries(found)).toEqual({
-      '10.0.0.11': macOf(1),
-      '2001:db8:2::11': macOf(1),
-      '10.0.0.12': macOf(2),
-      '2001:db8:2::12': macOf(2),
-    })
+    const macs = { '10.0.0.11': macOf(1), '2001:db8:2::11': macOf(1), '10.0.0.12': macOf(2), '2001:db8:2::12': macOf(2) }
+    const expected = Object.entries(macs).map(([address, mac]) => [neighbourKey(target(address)), mac] as const)
+    expect(found).toEqual(new Map(expected))
   })
 
   it('a VIP that reals have on lo is answered by none of them', async () => {

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Collection } from '../../src/loader/collection.js'
+import { attachClsact, clsactProgram, detachClsact, removeClsact } from '../../src/loader/clsact.js'
+import type { TcDirection } from '../../src/loader/link.js'
 import { attachTcx, attachXdp } from '../../src/loader/link.js'
 import { PinDirectory } from '../../src/loader/pin.js'
 import { native } from '../../src/native.js'
@@ -114,6 +116,42 @@ describe('attaching by TCX', () => {
   })
 })
 
+describe('attaching by clsact', () => {
+  const place = (ifindex: number, direction: TcDirection) => ({ ifindex, direction, handle: 7, priority: 3 })
+
+  it.each(['ingress', 'egress'] as const)('%s', (direction) => {
+    const at = place(network.ifindex('veth0'), direction)
+    const { constants } = shared.programs
+    network.enter(() => {
+      expect(clsactProgram(at)).toBe(0)
+      expect(attachClsact(constants, at)).toBe(true)
+      expect(attachClsact(constants, at)).toBe(false)
+      expect(clsactProgram(at)).toBe(constants.id)
+      expect(clsactProgram({ ...at, handle: 8 })).toBe(0)
+      expect(detachClsact(at)).toBe(true)
+      expect(detachClsact(at)).toBe(false)
+      expect(removeClsact(at.ifindex)).toBe(true)
+      expect(removeClsact(at.ifindex)).toBe(false)
+      expect(detachClsact(at)).toBe(false)
+    })
+  })
+
+  it('says that there is no such interface', () => {
+    const at = place(9999, 'ingress')
+    const missing = expect.objectContaining({ code: 'LB_ERR_INTERFACE_MISSING' })
+    network.enter(() => {
+      expect(() => attachClsact(shared.programs.constants, at)).toThrow(missing)
+      expect([clsactProgram(at), detachClsact(at), removeClsact(9999)]).toEqual([0, false, false])
+    })
+  })
+
+  it('says when the program is none for TC', () => {
+    const at = place(network.ifindex('veth0'), 'ingress')
+    const attach = () => network.enter(() => attachClsact(shared.programs.note, at))
+    expect(attach).toThrow(/^cannot attach the program note to veth0 \(clsact ingress\): E/)
+  })
+})
+
 describe('pins', () => {
   let pins: PinDirectory
 
@@ -165,6 +203,16 @@ describe('pins', () => {
     pins.removeAll()
     expect(attached()).toBe(0)
     expect(existsSync(pins.path)).toBe(false)
+  })
+
+  it('replace what a name stands for', () => {
+    const { note, dropAll } = shared.programs
+    for (const program of [note, dropAll, note]) {
+      pins.replace('programs', 'main', program)
+      using opened = pins.openProgram('main')
+      expect(opened.id).toBe(program.id)
+    }
+    expect(pins.list('programs')).toEqual(['main'])
   })
 
   it('say when nothing is pinned', () => {

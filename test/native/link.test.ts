@@ -110,20 +110,50 @@ describe('a TCX link', () => {
 
 describe('clsact', () => {
   const filters = (direction: string): string => run('tc', '-n', netns.name, 'filter', 'show', 'dev', 'va', direction)
+  const qdiscs = (): string => run('tc', '-n', netns.name, 'qdisc', 'show', 'dev', 'va')
+  const attach = (direction: 'ingress' | 'egress'): boolean =>
+    netns.enter(() => native().attachClsact(tc, ifindex, direction, 7, 100))
+  const query = (direction: 'ingress' | 'egress'): number =>
+    netns.enter(() => native().queryClsact(ifindex, direction, 7, 100))
 
-  it('attaches, replaces and detaches a filter by handle and priority', () => {
+  afterEach(() => {
+    if (qdiscs().includes('clsact')) netns.enter(() => native().removeClsact(ifindex))
+  })
+
+  it('attaches, replaces, tells and detaches a filter by handle and priority', () => {
     for (const direction of ['ingress', 'egress'] as const) {
-      for (let i = 0; i < 2; i++) netns.enter(() => native().attachClsact(tc, ifindex, direction, 7, 100))
+      expect(query(direction)).toBe(0)
+      for (let i = 0; i < 2; i++) attach(direction)
       expect(filters(direction).match(/handle 0x7 /g)).toHaveLength(1)
       expect(filters(direction)).toContain('pref 100')
+      expect(query(direction)).toBe(tc.info().id)
       netns.enter(() => native().detachClsact(ifindex, direction, 7, 100))
       expect(filters(direction)).not.toContain('tc_pass')
+      expect(query(direction)).toBe(0)
     }
+  })
+
+  it('tells who made the qdisc, and removes it with all that is in it', () => {
+    expect(attach('ingress')).toBe(true)
+    expect(attach('egress')).toBe(false)
+    netns.enter(() => native().removeClsact(ifindex))
+    expect(qdiscs()).not.toContain('clsact')
+    expect(query('egress')).toBe(0)
+    expect(thrownBy(() => netns.enter(() => native().removeClsact(ifindex)))).toMatchObject({
+      syscall: 'bpf_tc_hook_destroy',
+      object: 'va',
+    })
   })
 
   it('fails to detach what is not there', () => {
     const error = thrownBy(() => netns.enter(() => native().detachClsact(ifindex, 'ingress', 9, 9)))
     expect(error).toMatchObject({ syscall: 'bpf_tc_detach', object: 'va' })
+  })
+
+  it('fails on an interface that is not there, naming it', () => {
+    const gone = { code: 'ENODEV', object: 'ifindex 9999' }
+    expect(thrownBy(() => netns.enter(() => native().queryClsact(9999, 'ingress', 7, 100)))).toMatchObject(gone)
+    expect(thrownBy(() => netns.enter(() => native().attachClsact(tc, 9999, 'ingress', 7, 100)))).toMatchObject(gone)
   })
 })
 

@@ -4,7 +4,7 @@ import type { Plan } from '../../control/director.js'
 import { directorOf } from '../director.js'
 import { globalOptions } from '../options.js'
 import { Exit, print, printJson, warn } from '../output.js'
-import { formatPlan, unresolvedWarning } from '../plan-text.js'
+import { formatPlan, planWarnings } from '../plan-text.js'
 
 interface Options {
   file: string
@@ -41,6 +41,5 @@ export function addApply(program: Command): void {
 function report(plan: Plan, json: boolean): void {
   if (json) printJson({ changes: plan.changes, disruption: plan.disruption })
   else print(formatPlan(plan))
-  const warning = unresolvedWarning(plan)
-  if (warning !== undefined) warn(warning)
+  for (const warning of planWarnings(plan)) warn(warning)
 }

@@ -3,7 +3,7 @@ import { loadConfig } from '../../config/load.js'
 import { directorOf } from '../director.js'
 import { globalOptions } from '../options.js'
 import { print, warn } from '../output.js'
-import { unresolvedWarning } from '../plan-text.js'
+import { planWarnings } from '../plan-text.js'
 
 export function addAttach(program: Command): void {
   program
@@ -14,8 +14,7 @@ export function addAttach(program: Command): void {
       const options = globalOptions(command)
       const config = loadConfig(file)
       const plan = await directorOf(options).attach(config)
-      const warning = unresolvedWarning(plan)
-      if (warning !== undefined) warn(warning)
+      for (const warning of planWarnings(plan)) warn(warning)
       const names = config.interfaces.map(({ name }) => name).join(', ')
       print(`attached instance ${options.instance} to ${names}: ${config.services.length} services`)
     })

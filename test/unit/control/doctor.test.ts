@@ -3,10 +3,12 @@ import type { Finding } from '../../../src/control/doctor.js'
 import {
   addressFinding,
   capabilityFinding,
+  forwardingFindings,
   kernelFinding,
   linkFinding,
   offloadFindings,
   realFindings,
+  routeFindings,
   xdpFinding,
 } from '../../../src/control/doctor.js'
 import type { InterfaceFacts } from '../../../src/system/interfaces.js'
@@ -57,6 +59,32 @@ const FINDINGS: [what: string, finding: Finding, status: Finding['status'], fix:
   ['native XDP', xdpFinding('eth0', { programId: 7, mode: 'native' }), 'ok', null],
   ['generic XDP', xdpFinding('eth0', { programId: 7, mode: 'generic' }), 'warning', 'use a driver with native XDP, or accept it'],
 ]
+
+const OFF = { interfaceName: 'eth0', family: 4, fix: 'sysctl -w net.ipv4.ip_forward=1' } as const
+
+describe('the doctor of nat', () => {
+  it('wants forwarding of the families that there are', () => {
+    expect(forwardingFindings([4, 6], [OFF])).toMatchObject([
+      { subject: 'eth0', status: 'failure', fix: OFF.fix },
+      { subject: 'IPv6 forwarding', status: 'ok' },
+    ])
+    expect(forwardingFindings([], [])).toEqual([])
+  })
+
+  it('wants a route to each real by an attached interface', () => {
+    const route = (device: string, local = false) => ({ device, local, gateway: undefined })
+    const routes = new Map([
+      ['10.0.0.1', route('eth0')],
+      ['10.0.0.2', route('eth7')],
+      ['10.0.0.3', route('lo', true)],
+    ])
+    const reals = ['10.0.0.1', '10.0.0.2', '10.0.0.3', '10.0.0.4']
+    expect(routeFindings(reals, routes, ['eth0']).map(({ subject, message }) => `${subject} ${message}`)).toEqual([
+      '10.0.0.2 its route goes by eth7, which is not attached',
+      '10.0.0.4 the host has no route to it',
+    ])
+  })
+})
 
 describe('the doctor', () => {
   it.each(FINDINGS)('%s', (_what, finding, status, fix) => {

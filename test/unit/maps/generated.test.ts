@@ -6,10 +6,15 @@ import { Btf } from '../../../src/btf/btf.js'
 import { BtfBuilder } from '../../support/btf-builder.js'
 
 const file = (path: string): Buffer => readFileSync(new URL(`../../../${path}`, import.meta.url))
+const object = (name: string) => ({ name, bytes: file(`build/bpf/${name}.o`) })
 
 describe('src/maps/generated.ts', () => {
-  it('is what npm run gen writes for the object as built', () => {
-    expect(generate(file('build/bpf/xdp_lb.o'), 'xdp_lb')).toBe(file('src/maps/generated.ts').toString())
+  it('is what npm run gen writes for the objects as built', () => {
+    expect(generate(object('xdp_lb'), [object('tc_reply')])).toBe(file('src/maps/generated.ts').toString())
+  })
+
+  it('is not made of objects with different maps', () => {
+    expect(() => generate(object('xdp_lb'), [object('test/loader_maps')])).toThrow('has other maps than xdp_lb')
   })
 })
 

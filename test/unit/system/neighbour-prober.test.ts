@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { arpFrame, parseArp, type ArpPacket } from '../../../src/net/arp.js'
 import { unsolicitedAdvertisement } from '../../../src/net/ndp.js'
 import type { InterfaceFacts } from '../../../src/system/interfaces.js'
-import { NeighbourProber, type NeighbourEvent } from '../../../src/system/neighbour-prober.js'
+import { neighbourKey, NeighbourProber, type NeighbourEvent } from '../../../src/system/neighbour-prober.js'
 import { NetworkNamespace } from '../../../src/system/netns.js'
 
 const DIRECTOR = '02:00:00:00:00:fe'
@@ -79,7 +79,7 @@ describe('the neighbour prober', () => {
 
   it('resolve returns as soon as everybody has answered', async () => {
     wire.hosts.set(target.address, REAL)
-    await expect(prober.resolve([target], 1000)).resolves.toEqual(new Map([[target.address, REAL]]))
+    await expect(prober.resolve([target], 1000)).resolves.toEqual(new Map([[neighbourKey(target), REAL]]))
     expect(wire.asked).toHaveLength(1)
   })
 
@@ -87,7 +87,7 @@ describe('the neighbour prober', () => {
     wire.hosts.set(target.address, REAL)
     const resolved = prober.resolve([target, { address: '10.0.0.12', ifindex: IFINDEX }], 500)
     await vi.advanceTimersByTimeAsync(500)
-    await expect(resolved).resolves.toEqual(new Map([[target.address, REAL]]))
+    await expect(resolved).resolves.toEqual(new Map([[neighbourKey(target), REAL]]))
     const silent = wire.asked.filter(({ packet }) => packet.targetAddress === '10.0.0.12')
     expect(silent).toHaveLength(3)
     expect(silent[0]?.packet.senderAddress).toBe('10.0.0.1')
