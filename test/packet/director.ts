@@ -46,15 +46,15 @@ export class Director {
   }
 
   /** A fresh program and fresh maps, given back when the test ends. */
-  static async serving(table: Table): Promise<Director> {
-    const lb = await LbFixture.open(table)
+  static async serving(table: Table, buckets?: number): Promise<Director> {
+    const lb = await LbFixture.open(table, buckets)
     onTestFinished(() => lb[Symbol.dispose]())
     return new Director(lb, table)
   }
 
   /** As {@link serving}, with the program for the reals' side: {@link reply}. */
-  static async withReplies(table: Table): Promise<Director> {
-    const director = await Director.serving(table)
+  static async withReplies(table: Table, buckets?: number): Promise<Director> {
+    const director = await Director.serving(table, buckets)
     await director.lb.openReply()
     return director
   }

@@ -24,15 +24,19 @@ const objectFile = (name: string): string =>
 
 /** Most of a load is the kernel clearing memory, and each test loads anew. */
 const SIZES = {
-  ...{ conns: 820, reverse: 820, dests: 8192, dest_state: 8192, dest_stats: 8192 },
+  ...{ dests: 8192, dest_state: 8192, dest_stats: 8192 },
   ...{ svc_stats: 256, sched_state: 256, rings: 256, fragments: 4096 },
 }
+/** Of the conn table, unless a test wants flows to meet. */
+const BUCKETS = 820
 const ACTIONS: readonly XdpAction[] = ['aborted', 'drop', 'pass', 'tx', 'redirect']
 
 /** What a program at TC answers (TC_ACT_*), as far as ours do. */
 export type TcAction = 'ok' | 'shot' | 'redirect'
 const TC_ACTIONS = new Map<number, TcAction>([
   [0, 'ok'],
+  // TC_ACT_UNSPEC: untouched, and on to the next program, of which there is none.
+  [0xffffffff, 'ok'],
   [2, 'shot'],
   [7, 'redirect'],
 ])
@@ -53,9 +57,9 @@ const tcReply = {
   },
 }
 
-function specOf(object: string): CollectionSpec {
+function specOf(object: string, buckets: number): CollectionSpec {
   const spec = CollectionSpec.parse(readFileSync(objectFile(object)), object)
-  for (const [map, entries] of Object.entries(SIZES)) {
+  for (const [map, entries] of Object.entries({ ...SIZES, conns: buckets, reverse: buckets })) {
     if (spec.maps.has(map)) spec.map(map).maxEntries = entries
   }
   return spec
@@ -76,9 +80,9 @@ export class LbFixture implements Disposable {
     this.#verdicts = new Map(this.maps.verdicts.sums())
   }
 
-  /** Loads the object anew and writes `table` to its maps. */
-  static async open(table: Table): Promise<LbFixture> {
-    const collection = await Collection.load(specOf('xdp_lb'), abi.xdpLb)
+  /** Loads the object anew and writes `table` to its maps; `buckets`: of the conn table. */
+  static async open(table: Table, buckets = BUCKETS): Promise<LbFixture> {
+    const collection = await Collection.load(specOf('xdp_lb', buckets), abi.xdpLb)
     hz ??= await measureHz(collection.programs.lbClock)
     const fixture = new LbFixture(collection, new TestClock(hz, readTick(collection.programs.lbClock)))
     writeConfiguration(fixture.maps, table, fixture.#clock)
@@ -88,7 +92,7 @@ export class LbFixture implements Disposable {
 
   /** Loads bpf/tc_reply.c over the same maps, for {@link reply}. */
   async openReply(): Promise<void> {
-    const collection = await Collection.load(specOf('tc_reply'), tcReply, { mapReplacements: this.maps })
+    const collection = await Collection.load(specOf('tc_reply', this.maps.conns.info.maxEntries), tcReply, { mapReplacements: this.maps })
     this.#reply = { collection, network: new ReplyNetwork() }
   }
 
@@ -133,6 +137,12 @@ export class LbFixture implements Disposable {
     const action = TC_ACTIONS.get(retval)
     if (action === undefined) throw new Error(`tc_reply answered ${retval}`)
     return { verdict, action, frame: Uint8Array.from(data) }
+  }
+
+  /** Walks over buckets of the conn table and takes out what has run out, as the sweeper does in slices. */
+  sweep(first = 0, count = this.maps.conns.info.maxEntries): void {
+    const range = Buffer.from(Uint32Array.of(first, count, 0, 0).buffer)
+    this.collection.programs.lbSweep.run({ data: range })
   }
 
   /** All conns by the oracle's key, templates left out. */
