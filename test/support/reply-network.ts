@@ -5,6 +5,9 @@
 import { execFileSync } from 'node:child_process'
 import { native } from '../../src/native.js'
 
+/** What reals address their replies to: a frame for another MAC is not the director's. */
+const OUR_MAC = '02:00:00:00:00:01'
+
 /** Where packets to clients leave. */
 const OUT = { name: 'out', ifindex: 4711 }
 
@@ -30,8 +33,9 @@ export class ReplyNetwork {
 
   #fill(): void {
     const inside = (...args: string[]): void => ip('-n', this.#name, ...args)
-    inside('link', 'set', 'lo', 'up')
-    inside('link', 'add', OUT.name, 'index', String(OUT.ifindex), 'type', 'dummy')
+    inside('link', 'set', 'lo', 'address', OUR_MAC, 'up')
+    inside('link', 'add', OUT.name, 'index', String(OUT.ifindex), 'type', 'veth', 'peer', 'name', 'beyond')
+    inside('link', 'set', 'beyond', 'up')
     inside('addr', 'add', '192.0.2.1/24', 'dev', OUT.name)
     inside('addr', 'add', '2001:db8:ff::1/64', 'dev', OUT.name, 'nodad')
     inside('link', 'set', OUT.name, 'up')
