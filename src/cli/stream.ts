@@ -6,17 +6,12 @@ import { errnoOf } from '../errors.js'
  * reads any more, as with `veer conns | head`.
  */
 export async function stream(texts: Iterable<string>, to: Writable = process.stdout): Promise<void> {
-  // The error of a write comes to its own callback; without a listener here it would end the process all the same.
-  const ignore = (): void => undefined
-  to.on('error', ignore)
-  try {
-    for (const text of texts) {
-      const failure = await written(text, to)
-      if (errnoOf(failure) === 'EPIPE') return
-      if (failure !== undefined) throw failure
-    }
-  } finally {
-    to.off('error', ignore)
+  // A write's error comes to its callback, and some time later to the listeners, without which it ends the process.
+  to.on('error', () => undefined)
+  for (const text of texts) {
+    const failure = await written(text, to)
+    if (errnoOf(failure) === 'EPIPE') return
+    if (failure !== undefined) throw failure
   }
 }
 

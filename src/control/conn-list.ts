@@ -76,6 +76,7 @@ function sharesNetwork(template: Conn, { address, prefixLength }: EndpointPatter
   const asked = familyOf(address) === 4 ? 96 + prefixLength : prefixLength
   const bits = Math.min(asked, names.serviceOf(template)?.persistencePrefix ?? asked)
   const own = template.key.client.word
+  if (familyOf(addressFromWords({ word: own })) !== familyOf(address)) return false
   return addressToWords(address).word.every((word, index) => {
     const count = Math.min(Math.max(bits - 32 * index, 0), 32)
     return count === 0 || ((word ^ (own[index] as number)) >>> (32 - count)) === 0

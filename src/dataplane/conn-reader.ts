@@ -6,8 +6,8 @@ import type { RawMap } from '../maps/raw-map.js'
 import { addressToWords, familyOf } from '../net/address.js'
 import type { EndpointPattern } from '../net/endpoint.js'
 
-/** One read from the kernel: long enough that the system call does not count, short enough to be shown at once. */
-const SLICE_BYTES = 128 * 1024
+/** One read from the kernel: short enough to be shown at once, and to leave little for the garbage collector. */
+const SLICE_BYTES = 32 * 1024
 
 /** The least tag that marks a conn; 0 is free, 1 is being written (bpf/lib/conn_table.h). */
 const TAG_FIRST = 2
@@ -126,16 +126,27 @@ function inState(name: string): Test {
 }
 
 function ofClient({ address, prefixLength, port }: EndpointPattern): Test {
-  const bits = familyOf(address) === 4 ? 96 + prefixLength : prefixLength
+  const ipv4 = familyOf(address) === 4
+  const bits = ipv4 ? 96 + prefixLength : prefixLength
   const mask = wordsOf(Uint8Array.from({ length: addrCodec.size }, (_, byte) => leadingBits(bits - byte * 8)))
   const wanted = wordsOf(addrCodec.encode(addressToWords(address))).map((word, index) => word & (mask[index] as number))
   return (slice, at) => {
     if (isTemplate(slice, at)) return port === undefined || port === 0
     if (port !== undefined && slice.bytes.readUInt16BE(at + CLIENT_PORT) !== port) return false
     const client = at + CLIENT
-    return wanted.every((word, index) => (wordAt(slice, client + index * 4) & (mask[index] as number)) >>> 0 === word)
+    if (isIpv4(slice, client) !== ipv4) return false
+    return wanted.every((word, index) => {
+      const own = wordAt(slice, client + index * Uint32Array.BYTES_PER_ELEMENT)
+      return (own & (mask[index] as number)) >>> 0 === word
+    })
   }
 }
+
+/** ::ffff:0:0, in whose network IPv4 addresses are. */
+const MAPPED = wordsOf(addrCodec.encode(addressToWords('0.0.0.0')))
+
+const isIpv4 = (slice: Slice, at: number): boolean =>
+  wordAt(slice, at) === MAPPED[0] && wordAt(slice, at + 4) === MAPPED[1] && wordAt(slice, at + 8) === MAPPED[2]
 
 /** A byte whose first `count` bits are set. */
 const leadingBits = (count: number): number => (count <= 0 ? 0 : count >= 8 ? 0xff : (0xff00 >> count) & 0xff)
