@@ -97,61 +97,85 @@ static __always_inline int parse_ipv4_rest(lb_ctx *ctx, struct lb_packet *pkt,
 	return LB_UNDECIDED;
 }
 
+/* A walk along IPv6 extension headers. */
+struct lb_walk {
+	__u32 offset;      /* of the next header, in the frame */
+	__u32 end;         /* of the IP packet */
+	__u32 fragment_id; /* when fragment says so */
+	__u8 protocol;     /* of the next header */
+	__u8 fragment;     /* enum lb_fragment_part */
+	__u8 pad[2];
+};
+
+static __always_inline int is_extension(__u8 protocol)
+{
+	return protocol == IPPROTO_HOPOPTS || protocol == IPPROTO_ROUTING ||
+	       protocol == IPPROTO_DSTOPTS || protocol == IPPROTO_AH ||
+	       protocol == IPPROTO_FRAGMENT;
+}
+
+/* Steps over one header. Returns its length. */
+static __always_inline __u32 walk_step(struct lb_walk *walk, const struct lb_ip6_extension *header)
+{
+	if (walk->protocol == IPPROTO_AH)
+		return (header->len + 2) * 4;
+	if (walk->protocol != IPPROTO_FRAGMENT)
+		return (header->len + 1) * 8;
+	if (header->fragment & IP6_FRAGMENT) {
+		walk->fragment_id = header->rest;
+		walk->fragment =
+			header->fragment & IP6_OFFSET ? LB_FRAGMENT_LATER : LB_FRAGMENT_FIRST;
+	}
+	return sizeof(*header);
+}
+
 /*
- * Walks IPv6 extension headers (RFC 8200 section 4) from pkt->l4_off to the upper layer's
- * header; an atomic fragment (RFC 6946) is no fragment.
+ * Walks extension headers (RFC 8200 section 4) to the upper layer's header, or to what is behind the
+ * fragment header of a later fragment; an atomic fragment (RFC 6946) is no fragment.
  */
+LB_SUBPROGRAM int walk_extensions(lb_ctx *ctx, struct lb_walk *walk)
+{
+	int i;
+
+	if (!walk)
+		return LB_DROP_MALFORMED;
+	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
+		struct lb_ip6_extension *header;
+		__u32 offset = walk->offset;
+
+		if (!is_extension(walk->protocol) || walk->fragment == LB_FRAGMENT_LATER)
+			return LB_UNDECIDED;
+		if (i == LB_MAX_EXTENSIONS || offset > LB_MAX_L4_OFF ||
+		    offset + sizeof(*header) > walk->end)
+			return LB_DROP_MALFORMED;
+		header = frame_data(ctx) + offset;
+		if ((void *)(header + 1) > frame_end(ctx))
+			return verdict_of_short(ctx);
+		walk->offset = offset + walk_step(walk, header);
+		if (walk->offset > walk->end)
+			return LB_DROP_MALFORMED;
+		walk->protocol = header->next;
+	}
+	return LB_DROP_MALFORMED;
+}
+
+/* The same for a packet that has headers between pkt->l4_off and its upper layer. */
 LB_SUBPROGRAM int parse_ipv6_extensions(lb_ctx *ctx, struct lb_packet *pkt)
 {
-	__u32 ip_end, offset;
-	__u8 next;
-	int i;
+	struct lb_walk walk = {};
+	int verdict;
 
 	if (!pkt)
 		return LB_DROP_MALFORMED;
-	ip_end = pkt->l3_off + pkt->ip_len;
-	offset = pkt->l4_off;
-	next = pkt->protocol;
-
-	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
-		struct lb_ip6_extension *extension;
-
-		if (next != IPPROTO_HOPOPTS && next != IPPROTO_ROUTING && next != IPPROTO_DSTOPTS &&
-		    next != IPPROTO_AH && next != IPPROTO_FRAGMENT) {
-			pkt->protocol = next;
-			pkt->l4_off = offset;
-			return LB_UNDECIDED;
-		}
-		if (i == LB_MAX_EXTENSIONS || offset > LB_MAX_L4_OFF ||
-		    offset + sizeof(*extension) > ip_end)
-			return LB_DROP_MALFORMED;
-		extension = frame_data(ctx) + offset;
-		if ((void *)(extension + 1) > frame_end(ctx))
-			return verdict_of_short(ctx);
-		if (next == IPPROTO_FRAGMENT) {
-			if (extension->fragment & IP6_FRAGMENT) {
-				pkt->fragment_id = extension->rest;
-				pkt->fragment = extension->fragment & IP6_OFFSET
-				                        ? LB_FRAGMENT_LATER
-				                        : LB_FRAGMENT_FIRST;
-			}
-			offset += sizeof(*extension);
-			/* What follows is the middle of something. */
-			if (pkt->fragment == LB_FRAGMENT_LATER) {
-				pkt->protocol = extension->next;
-				pkt->l4_off = offset;
-				return LB_UNDECIDED;
-			}
-		} else if (next == IPPROTO_AH) {
-			offset += (extension->len + 2) * 4;
-		} else {
-			offset += (extension->len + 1) * 8;
-		}
-		if (offset > ip_end)
-			return LB_DROP_MALFORMED;
-		next = extension->next;
-	}
-	return LB_DROP_MALFORMED;
+	walk.offset = pkt->l4_off;
+	walk.end = pkt->l3_off + pkt->ip_len;
+	walk.protocol = pkt->protocol;
+	verdict = walk_extensions(ctx, &walk);
+	pkt->l4_off = walk.offset;
+	pkt->protocol = walk.protocol;
+	pkt->fragment = walk.fragment;
+	pkt->fragment_id = walk.fragment_id;
+	return verdict;
 }
 
 /* IPv6 behind its destination address, for a VIP. */

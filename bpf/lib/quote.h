@@ -127,23 +127,20 @@ static __always_inline int quote_parse_v4(lb_ctx *ctx, struct lb_quote *quote)
 }
 
 /* Extension headers, by the walk that every packet's are walked by. */
-LB_SUBPROGRAM int quote_parse_extensions(lb_ctx *ctx, struct lb_quote *quote)
+static __always_inline int quote_parse_extensions(lb_ctx *ctx, struct lb_quote *quote)
 {
-	struct lb_packet inner = {};
-	int verdict;
+	struct lb_walk walk = {
+		.offset = quote->l4_off,
+		.end = quote->end,
+		.protocol = quote->protocol,
+	};
+	int verdict = walk_extensions(ctx, &walk);
 
-	if (!quote)
-		return LB_DROP_MALFORMED;
-	inner.l3_off = quote->l3_off;
-	inner.l4_off = quote->l4_off;
-	inner.ip_len = quote->end - quote->l3_off;
-	inner.protocol = quote->protocol;
-	verdict = parse_ipv6_extensions(ctx, &inner);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	quote->protocol = inner.protocol;
-	quote->l4_off = inner.l4_off;
-	return inner.fragment == LB_FRAGMENT_LATER ? LB_DROP_ICMP_NO_CONN : LB_UNDECIDED;
+	quote->protocol = walk.protocol;
+	quote->l4_off = walk.offset;
+	return walk.fragment == LB_FRAGMENT_LATER ? LB_DROP_ICMP_NO_CONN : LB_UNDECIDED;
 }
 
 static __always_inline int quote_parse_v6(lb_ctx *ctx, struct lb_quote *quote)

@@ -5,8 +5,6 @@
 
 #include "dest.h"
 
-#define LB_NO_DEST 0xffffffff
-
 /* Slots that are looked at in one go; a chunk is a whole number of runs. */
 #define LB_RING_RUN 16
 
