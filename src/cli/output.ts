@@ -32,10 +32,18 @@ export function reportError(error: unknown, verbose: boolean): number {
   return (error instanceof VeerError && EXIT_OF[error.code]) || Exit.failed
 }
 
-/** Columns of text, each as wide as its widest cell; `right` names the columns that are aligned to the right. */
+/**
+ * Columns of text, each as wide as its widest cell that another follows; `right` names the columns that are aligned to
+ * the right.
+ */
 export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string {
   const widths: number[] = []
-  for (const row of rows) row.forEach((cell, column) => (widths[column] = Math.max(widths[column] ?? 0, cell.length)))
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) {
+      const counts = column < row.length - 1 || right.includes(column)
+      widths[column] = Math.max(widths[column] ?? 0, counts ? cell.length : 0)
+    }
+  }
   const align = (cell: string, column: number): string => {
     const width = widths[column] ?? 0
     return right.includes(column) ? cell.padStart(width) : cell.padEnd(width)

@@ -34,8 +34,14 @@ function formatFields(value: unknown): string {
   if (typeof value !== 'object' || value === null) return formatValue(value)
   return Object.entries(value)
     .filter(([key]) => key !== 'name')
-    .map(([key, each]) => (key === 'address' ? formatValue(each) : `${key}=${formatValue(each)}`))
+    .map(([key, each]) => (key === 'address' ? formatValue(each) : `${key}=${formatNested(each)}`))
     .join(' ')
+}
+
+/** A map within a map, in parentheses: where it ends must be told. */
+function formatNested(value: unknown): string {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value) && !('name' in value)
+  return isMap ? `(${formatFields(value)})` : formatValue(value)
 }
 
 /** A value of a field: a scheduler as `rr` or `mh(tableSize=251, ports=true)`, a list in brackets. */

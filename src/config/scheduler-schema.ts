@@ -46,8 +46,8 @@ const plainObject = z
       description:
         '`rr` in turn; `wrr` in turn by weight; `lc` fewest conns; `wlc` fewest by weight; `sed` shortest expected ' +
         'delay; `nq` an idle real, else `sed`; `dh` hash of the VIP over 256 buckets; `fo` the highest weight that is ' +
-        'not overloaded; `ovf` the highest weight that has fewer active conns than its weight; `twos` the less busy of ' +
-        'two random ones; `lblc` one real for a VIP until it is overloaded; `lblcr` a set of reals for a VIP.',
+        'not overloaded; `ovf` the highest weight that has no more active conns than its weight; `twos` the less ' +
+        'busy of two random ones; `lblc` one real for a VIP until it is overloaded; `lblcr` a set of reals for a VIP.',
     }),
   })
   .meta({ id: 'SchedulerPlain', description: 'Schedulers without options.' })

@@ -85,8 +85,8 @@ const serviceDefaults = {
     defaultNote: DEFAULTS.service.scheduler,
   }),
   persistence: persistence.optional().meta({
-    description: 'Session affinity; `true` for its defaults.',
-    default: DEFAULTS.service.persistence,
+    description: 'Session affinity: `true` for its defaults, `false` for none.',
+    defaultNote: '`false`',
   }),
   sloppy: z.boolean().optional().meta({
     description:

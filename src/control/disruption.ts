@@ -1,9 +1,11 @@
 /** How much of each ring a reconciliation moves. */
+import { isHash } from '../config/normalise.js'
 import { readRing, ringSlots } from '../dataplane/ring-store.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import type { Service } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import type { Reconciliation, ServiceStep } from './reconcile.js'
+import { realName } from './service-view.js'
 
 export interface Disruption {
   service: string
@@ -21,13 +23,10 @@ export function disruptionOf(maps: LbMaps, plan: Reconciliation): Disruption[] {
     const before = readSlots(maps, live.value)
     const after = ring === undefined ? new Uint32Array(0) : ringSlots(ring.packed, value.ringSize)
     const names = namesOf(step, plan)
-    const count = CYCLES.has(target.config.scheduler.name) ? movedShares : movedSlots
+    const count = isHash(target.config.scheduler) ? movedSlots : movedShares
     return [{ service: target.config.name, ...count(name(before, names), name(after, names)) }]
   })
 }
-
-/** Schedulers that walk their ring: which slot is where does not matter, how many each real has does. */
-const CYCLES: ReadonlySet<string> = new Set(['rr', 'wrr'])
 
 type Names = readonly (string | undefined)[]
 
@@ -52,7 +51,10 @@ export function movedSlots(before: Names, after: Names): Omit<Disruption, 'servi
   return { slotsMoved, slots }
 }
 
-/** Slots that a real has gained or lost, whichever is more. */
+/**
+ * Slots that a real has gained or lost, whichever is more. Where no hash picks the slot, it does not matter which slot is
+ * where.
+ */
 export function movedShares(before: Names, after: Names): Omit<Disruption, 'service'> {
   const balance = new Map<string | undefined, number>()
   for (const real of after) balance.set(real, (balance.get(real) ?? 0) + 1)
@@ -63,10 +65,11 @@ export function movedShares(before: Names, after: Names): Omit<Disruption, 'serv
 }
 
 /** Reals by destination id, old and new: a service that moved to another port has new ids for the same reals. */
-function namesOf({ live, value: service }: ServiceStep, plan: Reconciliation): Map<number, string> {
+function namesOf({ live, key, value: service }: ServiceStep, plan: Reconciliation): Map<number, string> {
+  const before = live?.destinations ?? []
   const written = plan.writeDests.filter(([, value]) => value.service === service.id)
   return new Map([
-    ...(live?.destinations.map(({ id, address }) => [id, address] as const) ?? []),
-    ...written.map(([id, value]) => [id, addressFromWords(value.addr)] as const),
+    ...before.map(({ id, address, value }) => [id, realName(live?.key.port ?? 0, address, value.port)] as const),
+    ...written.map(([id, { addr, port }]) => [id, realName(key.port, addressFromWords(addr), port)] as const),
   ])
 }

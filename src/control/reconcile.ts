@@ -16,6 +16,7 @@ import { buildRing } from '../scheduler/ring.js'
 import type { DestOwner } from './entries.js'
 import { destValue, isDestOf, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
+import { reconcileInterfaces, reconcilePeers } from './reconcile-links.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
 
 /** A service as it will be, beside what it was. */
@@ -136,30 +137,6 @@ function reconcileVips(live: LiveState, target: Target): VipStep[] {
 function vipValue(vip: TargetVip, live: LiveVip | undefined): Vip {
   const bound = (vip.flags & VipFlag.bind) === 0 ? 0 : (live?.value.flags ?? 0) & VipFlag.bound
   return { addr: addressToWords(vip.address), flags: vip.flags | bound, echo: vip.echo, up: vip.up }
-}
-
-function reconcileInterfaces(
-  live: LiveState,
-  target: Target,
-): Pick<Reconciliation, 'writeInterfaces' | 'removeInterfaces'> {
-  return {
-    writeInterfaces: [...target.interfaces].filter(([ifindex, value]) => {
-      const now = live.interfaces.get(ifindex)
-      return now === undefined || !live.txPorts.has(ifindex) || !sameInterface(now, value)
-    }),
-    removeInterfaces: [...live.interfaces.keys()].filter((ifindex) => !target.interfaces.has(ifindex)),
-  }
-}
-
-function sameInterface(a: Interface, b: Interface): boolean {
-  return a.name === b.name && a.mode === b.mode && Buffer.compare(a.mac, b.mac) === 0
-}
-
-function reconcilePeers(live: LiveState, target: Target): Pick<Reconciliation, 'writePeers' | 'removePeers'> {
-  const pool = new IdPool('peers', Limit.maxPeers - live.peers.size, [])
-  const writePeers = target.peers.filter((mac) => !live.peers.has(mac))
-  for (const _ of writePeers) pool.take()
-  return { writePeers, removePeers: [...live.peers].filter((mac) => !target.peers.includes(mac)) }
 }
 
 /** The entry of a service whose new ring, if it has one, lies in the map of this id. */

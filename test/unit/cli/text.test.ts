@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { formatList } from '../../../src/cli/list-text.js'
 import { columns, Exit, printJson, reportError } from '../../../src/cli/output.js'
-import { formatPlan, unresolvedWarning } from '../../../src/cli/plan-text.js'
+import { formatPlan, planWarnings } from '../../../src/cli/plan-text.js'
 import { ConfigError } from '../../../src/config/load.js'
 import { changesOf } from '../../../src/control/changes.js'
 import type { Plan } from '../../../src/control/director.js'
@@ -16,7 +16,7 @@ function plan(before: ServiceFields[], after: ServiceFields[], rest: Partial<Pla
   const maps = new PlainMaps()
   if (before.length > 0) maps.become(configOf(before))
   const changes = changesOf(maps.reconcile(targetOf(configOf(after))))
-  return { changes, disruption: [], unresolved: [], macs: new Map(), ...rest }
+  return { changes, disruption: [], unresolved: [], warnings: [], reals: new Map(), ...rest }
 }
 
 const MH = { scheduler: { name: 'mh', ports: true } } as unknown as ServiceFields
@@ -49,10 +49,27 @@ describe('a plan as text', () => {
     const before = [{}, { name: 'old', port: 25, reals: ['10.0.0.9'] }]
     const after = [MH, { name: 'new', vip: '2001:db8::1', port: 443, reals: ['2001:db8::2'] }]
     expect(formatPlan(plan(before, after))).toMatchInlineSnapshot(`
-      "~ services.web.scheduler  rr -> mh(tableSize=16381, ports=true)
+      "~ services.web.scheduler  rr -> mh(tableSize=16381, ports=true, fallback=false)
       ~ services.web.sloppy  false -> true
       + services.new  vip=2001:db8::1 port=443 protocol=tcp forward=dr scheduler=rr sloppy=false reals=[2001:db8::2 weight=1]
       - services.old  vip=203.0.113.10 port=25 protocol=tcp forward=dr scheduler=rr sloppy=false reals=[10.0.0.9 weight=1]"
+    `)
+  })
+
+  it('of a service of nat with persistence', () => {
+    const nat = {
+      forward: 'nat',
+      persistence: { timeout: '5m', netmask: 24, group: 'shop' },
+      noReal: 'drop',
+      reals: [{ address: '10.0.0.11', port: 8080, upperThreshold: 100 }],
+    }
+    expect(formatPlan(plan([], [nat]))).toMatchInlineSnapshot(`
+      "+ interfaces.lo  ifindex=1 mac=02:00:00:00:00:01 mode=generic
+      + services.web  vip=203.0.113.10 port=80 protocol=tcp forward=nat scheduler=rr sloppy=false noReal=drop persistence=(timeout=300 netmask=24 group=shop expireQuiescent=true) reals=[10.0.0.11:8080 weight=1 upperThreshold=100]"
+    `)
+    expect(formatPlan(plan([nat], [{ ...nat, persistence: false, noReal: 'reject' }]))).toMatchInlineSnapshot(`
+      "~ services.web.persistence  timeout=300 netmask=24 group=#ac6a4ca2 expireQuiescent=true -> false
+      ~ services.web.noReal  drop -> reject"
     `)
   })
 
@@ -61,13 +78,18 @@ describe('a plan as text', () => {
   })
 })
 
-describe('the warning of reals without MAC', () => {
-  it('names them', () => {
-    expect(unresolvedWarning(plan([], [], { unresolved: ['10.0.0.11', '2001:db8::2'] }))).toMatchInlineSnapshot(`"no answer to ARP or ND from 10.0.0.11, 2001:db8::2: these reals get no traffic until they do; check that they are up, and run \`veer apply\` again or leave \`veer run\` running"`)
+describe('the warnings of a plan', () => {
+  it('name reals without MAC, and then what else there is', () => {
+    const found = plan([], [], { unresolved: ['10.0.0.11', '2001:db8::2'], warnings: ['IPv4 forwarding is off'] })
+    expect(planWarnings(found)).toEqual([
+      'no answer to ARP or ND from 10.0.0.11, 2001:db8::2: these reals get no traffic until they do; ' +
+        'check that they are up, and run `veer apply` again or leave `veer run` running',
+      'IPv4 forwarding is off',
+    ])
   })
 
-  it('is not given when all have one', () => {
-    expect(unresolvedWarning(plan([], []))).toBe(undefined)
+  it('are none when all is well', () => {
+    expect(planWarnings(plan([], []))).toEqual([])
   })
 })
 
@@ -100,6 +122,31 @@ describe('a list as text', () => {
         ->  10.0.0.12:80        Route      10 (0)  0           0
       UDP   [2001:db8::1]:53    rr
         ->  [2001:db8::2]:53    Route      1       0           0"
+    `)
+  })
+
+  it('has the forwarding methods and persistence in the words of ipvsadm', () => {
+    const nat = listOf(
+      listedService({
+        forward: 'nat',
+        scheduler: 'wlc',
+        persistence: { timeoutSeconds: 300, netmask: 32 },
+        destinations: [listedReal({ port: 8080 }), listedReal({ address: '10.0.0.1', local: true, mac: null })],
+      }),
+      listedService({ port: 0, persistence: { timeoutSeconds: 360, netmask: 20 }, destinations: [] }),
+      listedService({ vip: '2001:db8::1', persistence: { timeoutSeconds: 60, netmask: 64 }, destinations: [] }),
+      listedService({ vip: '2001:db8::2', persistence: { timeoutSeconds: 60, netmask: 128 }, destinations: [] }),
+    )
+    expect(formatList(nat, 'table')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port   Scheduler  Flags
+        ->  RemoteAddress:Port  Forward    Weight  ActiveConn  InActConn
+      TCP   203.0.113.10:80     wlc        persistent 300
+        ->  10.0.0.11:8080      Masq       1       0           0
+        ->  10.0.0.1:80         Local      1       0           0
+      TCP   203.0.113.10:0      mh         persistent 360 mask 255.255.240.0
+      TCP   [2001:db8::1]:80    mh         persistent 60 mask 64
+      TCP   [2001:db8::2]:80    mh         persistent 60"
     `)
   })
 

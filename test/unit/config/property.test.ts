@@ -4,53 +4,138 @@ import { describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
 import { inCanonicalOrder } from '../../../src/config/order.js'
 import { parseConfig } from '../../../src/config/parse.js'
-import type { Config } from '../../../src/config/schema.js'
+import type { Config, PersistenceConfig } from '../../../src/config/schema.js'
 import { SCHEDULERS, TABLE_SIZES } from '../../../src/config/scheduler-schema.js'
 
 const weight = fc.integer({ min: 0, max: 65535 })
-const scheduler = fc.oneof(
-  fc.record({ name: fc.constant('mh' as const), tableSize: fc.constantFrom(...TABLE_SIZES), ports: fc.boolean() }),
-  fc.record({ name: fc.constant('sh' as const), ports: fc.boolean() }),
-  fc.record({ name: fc.constantFrom('rr' as const, 'wrr' as const, 'dh' as const) }),
+const seconds = fc.integer({ min: 1, max: 2_678_400 })
+
+const options = { ports: fc.boolean(), fallback: fc.boolean() }
+const hashScheduler = fc.oneof(
+  fc.record({ name: fc.constant('mh' as const), tableSize: fc.constantFrom(...TABLE_SIZES), ...options }),
+  fc.record({ name: fc.constant('sh' as const), ...options }),
+  fc.record({ name: fc.constant('dh' as const) }),
+)
+const plainScheduler = fc.record({
+  name: fc.constantFrom('rr', 'wrr', 'lc', 'wlc', 'sed', 'nq', 'fo', 'ovf', 'twos', 'lblc', 'lblcr'),
+})
+
+const persistenceFields = {
+  timeout: seconds,
+  netmask: fc.integer({ min: 1, max: 32 }),
+  netmask6: fc.integer({ min: 1, max: 128 }),
+  expireQuiescent: fc.boolean(),
+}
+const persistence = fc.oneof(
+  fc.record(persistenceFields),
+  fc.record({ ...persistenceFields, group: fc.stringMatching(/^[a-z0-9-]{1,8}$/) }),
 )
 
-const service = (index: number) =>
-  fc.record({
-    scheduler,
-    sloppy: fc.boolean(),
-    protocol: fc.constantFrom('tcp' as const, 'udp' as const),
-    announce: fc.constantFrom('dataplane' as const, 'bind' as const, 'none' as const),
-    echo: fc.constantFrom('reply' as const, 'reply-if-up' as const, 'pass' as const, 'drop' as const),
-    port: fc.integer({ min: 1, max: 65535 }),
-    six: fc.boolean(),
-    weights: fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 999 }), weight), { maxLength: 8, selector: ([id]) => id }),
-  }).map(({ six, weights, ...rest }) => ({
-    ...rest,
-    name: `service-${index}`,
-    vip: six ? `2001:db8::${index + 1}` : `203.0.113.${index + 1}`,
-    forward: 'dr' as const,
-    reals: inCanonicalOrder(
-      weights.map(([id, value]) => ({
-        address: six ? `2001:db8:1::${id.toString(16)}` : `10.0.${id >> 8}.${id & 255}`,
-        port: rest.port,
-        weight: value,
-      })),
-    ),
-  }))
+/** What serves all ports of a client, and what serves one. */
+const choice = fc.oneof(
+  fc.record({ scheduler: hashScheduler, persistence: fc.oneof(fc.constant(false as const), persistence), port: fc.nat(65535) }),
+  fc.record({ scheduler: plainScheduler, persistence, port: fc.nat(65535) }),
+  fc.record({ scheduler: plainScheduler, persistence: fc.constant(false as const), port: fc.integer({ min: 1, max: 65535 }) }),
+)
 
-const seconds = fc.integer({ min: 1, max: 2_678_400 })
+const transport = fc.oneof(
+  fc.record({
+    protocol: fc.constantFrom('tcp' as const, 'udp' as const, 'icmp' as const),
+    forward: fc.constantFrom('dr' as const, 'nat' as const),
+    onePacket: fc.constant(false),
+  }),
+  fc.record({ protocol: fc.constant('udp' as const), forward: fc.constant('dr' as const), onePacket: fc.constant(true) }),
+)
+
+const thresholds = fc.tuple(fc.nat(2 ** 26), fc.nat(2 ** 26)).map(([a, b]) => ({
+  upperThreshold: Math.max(a, b),
+  lowerThreshold: Math.min(a, b),
+}))
+
+const real = fc.record({ id: fc.integer({ min: 1, max: 999 }), weight, thresholds, port: fc.integer({ min: 1, max: 65535 }) })
+
+const service = (index: number) =>
+  fc
+    .record({
+      choice,
+      transport,
+      rest: fc.record({
+        sloppy: fc.boolean(),
+        connReuse: fc.boolean(),
+        noReal: fc.constantFrom('reject' as const, 'drop' as const, 'pass' as const),
+        announce: fc.constantFrom('dataplane' as const, 'bind' as const, 'none' as const),
+        echo: fc.constantFrom('reply' as const, 'reply-if-up' as const, 'pass' as const, 'drop' as const),
+        unmatched: fc.constantFrom('pass' as const, 'drop' as const),
+      }),
+      six: fc.boolean(),
+      reals: fc.uniqueArray(real, { maxLength: 8, selector: ({ id }) => id }),
+    })
+    .map(({ choice: { port: chosen, ...chosenRest }, transport: wire, rest, six, reals }) => {
+      const port = wire.protocol === 'icmp' ? 0 : chosen
+      const own = port !== 0 && wire.forward === 'nat'
+      return {
+        ...rest,
+        ...wire,
+        ...chosenRest,
+        port,
+        name: `service-${index}`,
+        vip: six ? `2001:db8::${index + 1}` : `203.0.113.${index + 1}`,
+        reals: inCanonicalOrder(
+          reals.map(({ id, weight: share, thresholds: limits, port: translated }) => ({
+            address: six ? `2001:db8:1::${id.toString(16)}` : `10.0.${id >> 8}.${id & 255}`,
+            port: own ? translated : port,
+            weight: share,
+            ...limits,
+          })),
+        ),
+      }
+    })
+
 const anyConfig: fc.Arbitrary<Config> = fc.record({
   version: fc.constant(1 as const),
   interfaces: fc.uniqueArray(
-    fc.record({ name: fc.stringMatching(/^[a-z][a-z0-9]{0,14}$/), xdp: fc.constantFrom('native', 'generic', 'auto') }),
+    fc.record({
+      name: fc.stringMatching(/^[a-z][a-z0-9]{0,14}$/),
+      xdp: fc.constantFrom('native', 'generic', 'auto'),
+      reply: fc.boolean(),
+    }),
     { minLength: 1, maxLength: 5, selector: ({ name }) => name },
   ),
-  timeouts: fc.record({ tcp: seconds, tcpFin: seconds, udp: seconds }),
+  peers: fc.uniqueArray(fc.nat(255).map((last) => `02:00:00:00:00:${last.toString(16).padStart(2, '0')}`), { maxLength: 5 }),
+  timeouts: fc.record({
+    preset: fc.constantFrom('ipvs', 'datacenter'),
+    tcp: seconds,
+    tcpFin: seconds,
+    udp: seconds,
+    icmp: seconds,
+  }),
   conns: fc.record({ max: fc.integer({ min: 1, max: 2 ** 26 }) }),
-  services: fc.nat(3).chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => service(index)))),
+  services: fc
+    .nat(3)
+    .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => service(index))))
+    .filter(groupsOnce),
 })
 
-const texts = ['minimal', 'dr', 'schedulers'].map((name) =>
+/** A group belongs to one VIP, and here each service has its own. */
+function groupsOnce(services: readonly { persistence: PersistenceConfig }[]): boolean {
+  const groups = services.flatMap(({ persistence: each }) => (each === false ? [] : (each.group ?? [])))
+  return new Set(groups).size === groups.length
+}
+
+/** As a file says it: no port where there can be none. */
+function asFile({ services, ...rest }: Config): object {
+  const portless = (port: number) => (port === 0 ? {} : { port })
+  return {
+    ...rest,
+    services: services.map(({ port, reals, ...service }) => ({
+      ...service,
+      ...(service.protocol === 'icmp' ? {} : { port }),
+      reals: reals.map(({ port: own, ...each }) => ({ ...each, ...portless(own) })),
+    })),
+  }
+}
+
+const texts = ['minimal', 'dr', 'nat', 'persistence', 'schedulers'].map((name) =>
   readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), 'utf8'),
 )
 
@@ -58,7 +143,7 @@ describe('parseConfig', () => {
   it('reads back every valid configuration that is written as YAML', () => {
     fc.assert(
       fc.property(anyConfig, (config) => {
-        expect(parseConfig(stringify(config))).toEqual({ config })
+        expect(parseConfig(stringify(asFile(config)))).toEqual({ config })
       }),
     )
   })
@@ -82,9 +167,9 @@ describe('parseConfig', () => {
   })
 
   it('gives problems for any value in any place, and never throws', () => {
-    const top = ['version', 'interfaces', 'services', 'defaults', 'timeouts', 'conns']
+    const top = ['version', 'interfaces', 'services', 'defaults', 'timeouts', 'conns', 'peers', 'persistence', 'protocol']
     const keys = fc.constantFrom(...top, 'name', 'vip', 'port', 'reals', 'scheduler', 'weight', 'address', 'x')
-    const plain = fc.constantFrom(...SCHEDULERS, null, 0, 80, true, '10.0.0.1', '::1', NaN, -1)
+    const plain = fc.constantFrom(...SCHEDULERS, 'icmp', null, 0, 80, true, '10.0.0.1', '::1', NaN, -1)
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
         { maxDepth: 4 },

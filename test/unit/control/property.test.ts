@@ -5,29 +5,86 @@ import type { Config } from '../../../src/config/schema.js'
 import type { ServiceFields } from './support.js'
 import { configOf, PlainMaps, targetOf } from './support.js'
 
+const hash = fc.oneof(
+  fc.constantFrom('sh', 'dh'),
+  fc.record({ name: fc.constant('mh'), tableSize: fc.constant(251), fallback: fc.boolean() }),
+  fc.record({ name: fc.constant('sh'), ports: fc.boolean(), fallback: fc.boolean() }),
+)
+const plain = fc.constantFrom('rr', 'wrr', 'lc', 'wlc', 'sed', 'nq', 'fo', 'ovf', 'twos', 'lblc', 'lblcr')
+
+/** A group has one timeout and one netmask, and here no VIP but its own. */
+const persistence = fc.oneof(
+  fc.constant(false as const),
+  fc.record({ timeout: fc.constantFrom(60, 300), netmask: fc.constantFrom(24, 32), expireQuiescent: fc.boolean() }),
+  fc.record({ grouped: fc.constant(true), expireQuiescent: fc.boolean() }),
+)
+
 /** Few of each, so that configurations share names, VIPs, ports and reals. */
-const service = fc.record({
-  name: fc.constantFrom('a', 'b', 'c', 'd'),
-  vip: fc.constantFrom('203.0.113.1', '203.0.113.2', '203.0.113.3'),
-  port: fc.constantFrom(80, 443),
-  protocol: fc.constantFrom('tcp', 'udp'),
-  scheduler: fc.oneof(fc.constantFrom('rr', 'wrr', 'sh', 'dh'), fc.constant({ name: 'mh', tableSize: 251 })),
-  reals: fc
-    .uniqueArray(fc.tuple(fc.integer({ min: 11, max: 15 }), fc.integer({ min: 0, max: 3 })), {
-      selector: ([host]) => host,
-      maxLength: 4,
-      minLength: 1,
-    })
-    .map((all) => all.map(([host, weight]) => [`10.0.0.${host}`, weight] as const)),
+const service = fc
+  .record({
+    name: fc.constantFrom('a', 'b', 'c', 'd'),
+    vip: fc.constantFrom('203.0.113.1', '203.0.113.2', '203.0.113.3'),
+    port: fc.constantFrom(0, 80, 443),
+    protocol: fc.constantFrom('tcp', 'udp', 'icmp'),
+    forward: fc.constantFrom('dr', 'nat'),
+    scheduler: fc.oneof(hash, plain),
+    persistence,
+    connReuse: fc.boolean(),
+    noReal: fc.constantFrom('reject', 'drop', 'pass'),
+    onePacket: fc.boolean(),
+    realPort: fc.constantFrom(undefined, 8080),
+    reals: fc.uniqueArray(
+      fc.record({
+        host: fc.integer({ min: 11, max: 15 }),
+        weight: fc.integer({ min: 0, max: 3 }),
+        upperThreshold: fc.integer({ min: 0, max: 2 }),
+      }),
+      { selector: ({ host }) => host, maxLength: 4, minLength: 1 },
+    ),
+  })
+  .map(({ port, persistence: chosen, realPort, reals, onePacket, ...rest }): ServiceFields & Key => {
+    const { protocol, forward, vip, scheduler } = rest
+    const affinity = chosen !== false && 'grouped' in chosen ? grouped(vip, chosen.expireQuiescent) : chosen
+    const servesAll = affinity !== false || typeof scheduler !== 'string' || ['sh', 'dh'].includes(scheduler)
+    const settled = protocol === 'icmp' || (port === 0 && !servesAll) ? 80 : port
+    const translated = forward === 'nat' && protocol !== 'icmp' && settled !== 0 ? realPort : undefined
+    return {
+      ...rest,
+      scheduler: scheduler as string,
+      persistence: affinity,
+      onePacket: onePacket && protocol === 'udp' && forward === 'dr',
+      port: protocol === 'icmp' ? undefined : settled,
+      reals: reals.map(({ host, ...real }) => ({
+        ...real,
+        address: `10.0.0.${host}`,
+        ...(translated === undefined ? {} : { port: translated }),
+      })),
+    }
+  })
+
+interface Key {
+  vip: string
+  protocol: string
+}
+
+const grouped = (vip: string, expireQuiescent: boolean) => ({ group: `g${vip.slice(-1)}`, timeout: 120, netmask: 16, expireQuiescent })
+
+const MACS = ['02:00:00:00:00:0a', '02:00:00:00:00:0b', '02:00:00:00:00:0c']
+
+const rest = fc.record({
+  peers: fc.subarray(MACS),
+  timeouts: fc.record({ preset: fc.constantFrom('ipvs', 'datacenter') }),
+  defaults: fc.record({ unmatched: fc.constantFrom('pass', 'drop') }),
 })
 
 const anyConfig: fc.Arbitrary<Config> = fc
-  .uniqueArray(service, { selector: ({ name }) => name, maxLength: 4 })
-  .map((all) => all.filter((each, index) => all.findIndex((other) => endpoint(other) === endpoint(each)) === index))
-  .map((services) => configOf(services as ServiceFields[]))
+  .tuple(fc.uniqueArray(service, { selector: ({ name }) => name, maxLength: 4 }), rest)
+  .map(([all, others]) => {
+    const once = all.filter((each, index) => all.findIndex((other) => endpoint(other) === endpoint(each)) === index)
+    return configOf(once, others)
+  })
 
-const endpoint = ({ vip, port, protocol }: { vip: string; port: number; protocol: string }): string =>
-  `${protocol} ${vip} ${port}`
+const endpoint = ({ vip, port, protocol }: ServiceFields): string => `${protocol} ${vip} ${port}`
 
 /** Which destination each pair of id and generation has ever meant; a pair that means two is a conn gone astray. */
 class Owners {
@@ -44,7 +101,7 @@ class Owners {
     expect(new Set(ids).size, 'no id is live twice').toBe(ids.length)
     for (const { key, vip, destinations } of live) {
       for (const { id, address, value } of destinations) {
-        const owner = `${key.protocol} ${vip} ${key.port} ${address} ${value.port}`
+        const owner = `${key.protocol} ${vip} ${key.port} ${value.forward} ${address} ${value.port}`
         const pair = `${id} ${value.generation}`
         expect(this.#ownerOf.get(pair) ?? owner, `owner of destination ${pair}`).toBe(owner)
         this.#ownerOf.set(pair, owner)
@@ -71,6 +128,7 @@ describe('reconciling one configuration after another', { timeout: TIMEOUT_MS },
           const again = maps.reconcile(targetOf(config))
           expect(changesOf(again)).toEqual([])
           expect([again.writeDests, again.retireDests, again.newDestIds, again.removeRings]).toEqual([[], [], [], []])
+          expect([again.writePeers, again.removePeers, again.newServiceIds]).toEqual([[], [], []])
           expect(again.services.some(({ ring }) => ring !== undefined)).toBe(false)
         }
         const inUse = maps.live().services.filter(({ value }) => value.ringSize > 0)

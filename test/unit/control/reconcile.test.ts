@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest'
 import { changesOf } from '../../../src/control/changes.js'
 import type { Reconciliation } from '../../../src/control/reconcile.js'
 import { ringSlots } from '../../../src/dataplane/ring-store.js'
-import type { Dest, Vip } from '../../../src/maps/generated.js'
-import { DestFlag, Limit } from '../../../src/maps/generated.js'
-import { macBytes } from '../../../src/net/mac.js'
+import type { Dest, Settings, Vip } from '../../../src/maps/generated.js'
+import { DestFlag, Forward, Limit, ServiceFlag, VipFlag } from '../../../src/maps/generated.js'
+import { macBytes, macFromBytes } from '../../../src/net/mac.js'
 import type { ServiceFields, TargetOptions } from './support.js'
-import { configOf, ETH, LO, PlainMaps, targetOf } from './support.js'
+import { configOf, ETH, LO, onLink, PlainMaps, targetOf } from './support.js'
 
 const WEB: ServiceFields = { name: 'web' }
 const DNS: ServiceFields = { name: 'dns', port: 53, protocol: 'udp', reals: ['10.0.0.21', '10.0.0.22'] }
@@ -130,6 +130,14 @@ describe('an edit', () => {
     ['sloppy', { sloppy: true }, ['change services.web.sloppy'], []],
     ['echo', { echo: 'drop' }, ['change vips.203.0.113.10.echo'], []],
     ['announce', { announce: 'none' }, ['change vips.203.0.113.10.announce'], []],
+    ['unmatched', { unmatched: 'drop' }, ['change vips.203.0.113.10.unmatched'], []],
+    ['onePacket', { protocol: 'udp', onePacket: true }, ['change services.web.protocol', 'change services.web.onePacket'], ['web']],
+    ['connReuse', { connReuse: false }, ['change services.web.connReuse'], []],
+    ['noReal', { noReal: 'pass' }, ['change services.web.noReal'], []],
+    ['persistence', { persistence: true }, ['change services.web.persistence'], []],
+    ['forwarding method', { forward: 'nat' }, ['change services.web.forward'], ['web']],
+    ['port, to every port', { port: 0, persistence: true }, ['change services.web.port', 'change services.web.persistence'], ['web']],
+    ['protocol, to icmp', { port: undefined, protocol: 'icmp' }, ['change services.web.port', 'change services.web.protocol'], ['web']],
   ])("of a service's %s is told as that", (_, edit, changes, written) => {
     const maps = holding(WEB)
     const plan = planFor(maps, [{ ...WEB, ...edit }])
@@ -145,6 +153,81 @@ describe('an edit', () => {
     expect(rings(planFor(maps, [mh({ ports: true })]))).toEqual([])
     expect(objects(planFor(maps, [mh({ ports: true })]))).toEqual(['change services.web.scheduler'])
     expect(rings(planFor(maps, [mh({ tableSize: 509 })]))).toEqual(['web'])
+  })
+
+  it.each(['mh', 'sh'])('of %s by its fallback alone keeps the ring', (name) => {
+    const hash = (fallback: boolean) => ({ scheduler: { name, fallback } }) as unknown as ServiceFields
+    const plan = planFor(holding(hash(false)), [hash(true)])
+    expect(objects(plan)).toEqual(['change services.web.scheduler'])
+    expect(rings(plan)).toEqual([])
+    expect(plan.services[0]?.value.flags).toBe(ServiceFlag.sloppy | ServiceFlag.fallback)
+  })
+
+  it('of thresholds alone writes the destination and keeps the ring', () => {
+    const reals = [{ address: '10.0.0.11', upperThreshold: 9, lowerThreshold: 3 }, '10.0.0.12']
+    const maps = holding(WEB)
+    const plan = planFor(maps, [{ ...WEB, reals }])
+    expect(objects(plan)).toEqual([
+      'change services.web.reals.10.0.0.11.upperThreshold',
+      'change services.web.reals.10.0.0.11.lowerThreshold',
+    ])
+    expect([rings(plan), plan.writeDests.map(([id, { upper, lower }]) => [id, upper, lower])]).toEqual([[], [[0, 9, 3]]])
+    maps.apply(plan)
+    expectAsFromNothing(maps, [{ ...WEB, reals }])
+  })
+
+  it('of persistence tells its values, and the group by its name where it is known', () => {
+    const before: ServiceFields = { ...WEB, persistence: { group: 'gone', netmask: 24 } }
+    const after: ServiceFields = { ...WEB, persistence: { timeout: '5m', group: 'shop', expireQuiescent: false } }
+    const [told] = changesOf(planFor(holding(before), [after]))
+    expect(told).toEqual({
+      action: 'change',
+      object: 'services.web.persistence',
+      before: { timeout: 360, netmask: 24, group: '#82984f45', expireQuiescent: true },
+      after: { timeout: 300, netmask: 32, group: 'shop', expireQuiescent: false },
+    })
+  })
+
+  it('of the forwarding method ends the conns of the old one', () => {
+    const plan = planFor(holding(WEB), [{ ...WEB, forward: 'nat' }])
+    expect(plan.writeDests.map(([id, { forward }]) => [id, forward])).toEqual([
+      [2, Forward.nat],
+      [3, Forward.nat],
+    ])
+    expect(plan.retireDests.map(([id]) => id)).toEqual([0, 1])
+  })
+
+  it('of nat tells reals of one address apart by their ports', () => {
+    const nat = (...ports: number[]): ServiceFields => ({
+      ...WEB,
+      forward: 'nat',
+      reals: ports.map((port) => ({ address: '10.0.0.11', port })),
+    })
+    const maps = holding(nat(80, 8080))
+    const plan = planFor(maps, [nat(80, 8081)])
+    expect(objects(plan)).toEqual(['add services.web.reals.10.0.0.11:8081', 'remove services.web.reals.10.0.0.11:8080'])
+    maps.apply(plan)
+    expectAsFromNothing(maps, [nat(80, 8081)])
+  })
+
+  it('of the peers is told by MAC, new ones before old ones go', () => {
+    const peers = (...last: number[]) => ({ peers: last.map((each) => `02:00:00:00:00:${each.toString(16).padStart(2, '0')}`) })
+    const maps = new PlainMaps()
+    maps.become(configOf([WEB], peers(1, 2)))
+    const plan = maps.reconcile(targetOf(configOf([WEB], peers(2, 3))))
+    expect(objects(plan)).toEqual(['add peers.02:00:00:00:00:03', 'remove peers.02:00:00:00:00:01'])
+    maps.apply(plan)
+    expect([...maps.peers]).toEqual(['02:00:00:00:00:02', '02:00:00:00:00:03'])
+    expect(maps.settings.peers).toBe(2)
+    const all = Array.from({ length: Limit.maxPeers }, (_, index) => index + 16)
+    expect(() => maps.reconcile(targetOf(configOf([WEB], peers(...all))))).toThrow(/old and new peers together are more than 64/)
+  })
+
+  it('of the preset tells every state whose timeout changes', () => {
+    const maps = holding(WEB)
+    const plan = maps.reconcile(targetOf(configOf([WEB], { timeouts: { preset: 'datacenter' } })))
+    const names = ['tcp', 'synSent', 'synRecv', 'tcpFin', 'timeWait', 'close', 'closeWait', 'lastAck']
+    expect(objects(plan)).toEqual(names.map((name) => `change timeouts.${name}`))
   })
 
   it('that swaps the names of two services leaves their destinations alone', () => {
@@ -217,6 +300,45 @@ describe('a real that does not tell its MAC', () => {
   })
 })
 
+describe('a real on this host', () => {
+  const local: TargetOptions = {
+    linkOf: (address) => ({ link: LO, nextHop: address, local: address === '10.0.0.12' }),
+    macOf: () => undefined,
+  }
+
+  it('is usable without a MAC, and marked', () => {
+    const maps = new PlainMaps()
+    maps.become(configOf([WEB]), local)
+    expect(maps.destinations().map(({ value: { flags, effectiveWeight, ifindex } }) => [flags, effectiveWeight, ifindex])).toEqual([
+      [DestFlag.live, 0, 1],
+      [DestFlag.live | DestFlag.neighbour | DestFlag.local, 1, 1],
+    ])
+    expectAsFromNothing(maps, [WEB], local)
+  })
+
+  it('is told when it moves here', () => {
+    const maps = holding(WEB)
+    const plan = planFor(maps, [WEB], { ...local, macOf: () => '02:00:00:00:04:0b' })
+    expect(objects(plan)).toEqual([
+      'change services.web.reals.10.0.0.12.local',
+      'change services.web.reals.10.0.0.12.mac',
+    ])
+  })
+})
+
+describe('a real behind a gateway', () => {
+  it('has its MAC', () => {
+    const maps = new PlainMaps()
+    const linkOf = (address: string) => ({ ...onLink(ETH)(address), nextHop: '10.0.0.1' })
+    maps.become(configOf([{ ...WEB, forward: 'nat' }]), { links: [LO, ETH], linkOf })
+    const macs = maps.destinations().map(({ value }) => [macFromBytes(value.mac), value.ifindex])
+    expect(macs).toEqual([
+      ['02:00:00:00:04:01', 2],
+      ['02:00:00:00:04:01', 2],
+    ])
+  })
+})
+
 /** What somebody did to the maps behind our back, and what a plan must say of it. */
 const DRIFT: [string, (maps: PlainMaps) => void, string[]][] = [
   ['another ring', (maps) => maps.putRing(0, Buffer.alloc(256)), ['change services.web.ring']],
@@ -286,9 +408,51 @@ const DRIFT: [string, (maps: PlainMaps) => void, string[]][] = [
   [
     'a timeout',
     (maps) => (maps.settings = { ...maps.settings, timeoutTicks: maps.settings.timeoutTicks.with(2, 1) }),
-    ['change timeouts.state2'],
+    ['change timeouts.synSent'],
   ],
 ]
+
+/** Every field that came with the stateful dataplane, edited one by one. */
+const NEW_FIELDS: [string, (maps: PlainMaps) => void, string[]][] = [
+  ['a flag', (maps) => editService(maps, { flags: ServiceFlag.onePacket }), ['change services.web.onePacket']],
+  ['a flag that nothing means', (maps) => editService(maps, { flags: 1 << 15 }), ['change services.web.flags']],
+  ['the forwarding method', (maps) => editService(maps, { forward: 1 }), ['change services.web.forward']],
+  ['persistence', (maps) => editService(maps, { persistenceTicks: 9 }), ['change services.web.persistence']],
+  [
+    'a persistence that is off',
+    (maps) => editService(maps, { persistencePrefix: 9 }),
+    ['change services.web.persistencePrefix'],
+  ],
+  [
+    'an upper threshold',
+    (maps) => editDest(maps, { upper: 9 }),
+    ['change services.web.reals.10.0.0.11.upperThreshold'],
+  ],
+  ['a lower threshold', (maps) => editDest(maps, { lower: 9 }), ['change services.web.reals.10.0.0.11.lowerThreshold']],
+  ["a real's method", (maps) => editDest(maps, { forward: 1 }), ['change services.web.reals.10.0.0.11.forward']],
+  [
+    'a real that is marked local',
+    (maps) => editDest(maps, { flags: DestFlag.live | DestFlag.neighbour | DestFlag.local }),
+    ['change services.web.reals.10.0.0.11.local'],
+  ],
+  ['a flag of a real', (maps) => editDest(maps, { flags: 1 << 9 | 3 }), ['change services.web.reals.10.0.0.11.flags']],
+  ['a VIP that drops', (maps) => editVip(maps, VipFlag.dropUnmatched), ['change vips.203.0.113.10.unmatched']],
+  ['a peer too many', (maps) => maps.peers.add('02:00:00:00:00:99'), ['remove peers.02:00:00:00:00:99']],
+  ['the number of peers', (maps) => editSettings(maps, { peers: 3 }), ['change settings.peers']],
+  ['the re-arming', (maps) => editSettings(maps, { rearmTicks: 3 }), ['change settings.templateRearm']],
+  ['the wait for fragments', (maps) => editSettings(maps, { fragmentTicks: 3 }), ['change settings.fragmentTimeout']],
+  ['the cache of lblc', (maps) => editSettings(maps, { lblcTicks: 3 }), ['change settings.lblcExpiration']],
+  ['the rate of answers', (maps) => editSettings(maps, { answerTokens: 3 }), ['change settings.answerRate']],
+]
+
+function editSettings(maps: PlainMaps, edit: Partial<Settings>): void {
+  maps.settings = { ...maps.settings, ...edit }
+}
+
+function editVip(maps: PlainMaps, flag: number): void {
+  const vip = maps.vips.get(0)
+  if (vip !== undefined) maps.vips.set(0, { ...vip, flags: vip.flags | flag })
+}
 
 function editService(maps: PlainMaps, edit: object): void {
   for (const entry of maps.services.values()) entry.value = { ...entry.value, ...edit }
@@ -300,7 +464,7 @@ function editDest(maps: PlainMaps, edit: object): void {
 }
 
 describe('an edit behind our back', () => {
-  it.each(DRIFT)('of %s is seen and put right', (_, edit, changes) => {
+  it.each([...DRIFT, ...NEW_FIELDS])('of %s is seen and put right', (_, edit, changes) => {
     const maps = holding(WEB)
     edit(maps)
     const plan = planFor(maps, [WEB])

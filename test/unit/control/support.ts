@@ -1,6 +1,6 @@
 /** Configurations for the control plane's tests, and maps without a kernel that a reconciliation is applied to. */
 import { parseConfig } from '../../../src/config/parse.js'
-import type { Config } from '../../../src/config/schema.js'
+import type { Config, RealInput } from '../../../src/config/schema.js'
 import type { Link, Target, Via } from '../../../src/control/target.js'
 import { buildTarget } from '../../../src/control/target.js'
 import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
@@ -31,12 +31,16 @@ export function config(text: string): Config {
 export interface ServiceFields {
   name?: string
   vip?: string
-  port?: number
+  port?: number | undefined
   protocol?: string
   scheduler?: string
-  /** Addresses, or address and weight. */
-  reals?: readonly (string | readonly [string, number])[] | undefined
+  /** Addresses, address and weight, or as the file has them. */
+  reals?: readonly (string | readonly [string, number] | RealInput)[] | undefined
   [key: string]: unknown
+}
+
+function isPair(real: NonNullable<ServiceFields['reals']>[number]): real is readonly [string, number] {
+  return Array.isArray(real)
 }
 
 /** A configuration on `lo`; services are by default one named `web` with two reals. */
@@ -48,7 +52,7 @@ export function configOf(services: readonly ServiceFields[], rest: object = {}):
     protocol: 'tcp',
     scheduler: 'rr',
     ...fields,
-    reals: reals.map((real) => (typeof real === 'string' ? real : { address: real[0], weight: real[1] })),
+    reals: reals.map((real) => (isPair(real) ? { address: real[0], weight: real[1] } : real)),
   }))
   return config(JSON.stringify({ version: 1, interfaces: ['lo'], services: full, ...rest }))
 }
@@ -76,7 +80,7 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
   const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
   return {
     settings: { ...live.settings, era: 0 },
-    peers: new Set(live.peers),
+    peers: [...live.peers].sort(),
     interfaces: new Map(live.interfaces),
     txPorts: new Set(live.txPorts),
     vips: vips.sort((a, b) => a.address.localeCompare(b.address)),
