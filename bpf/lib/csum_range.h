@@ -41,7 +41,14 @@ static __always_inline __u64 csum_words(const void *from, const void *end, __u32
 	__u64 sum = 0;
 	__u32 i;
 
-	for (i = 0; i < LB_CSUM_CHUNK / sizeof(*word); i++) {
+	for (i = 0; i < LB_CSUM_CHUNK / (4 * sizeof(*word)); i++) {
+		if (length < 4 * sizeof(*word) || (void *)(word + 4) > end)
+			break;
+		sum += (__u64)word[0] + word[1] + word[2] + word[3];
+		word += 4;
+		length -= 4 * sizeof(*word);
+	}
+	for (i = 0; i < 3; i++) {
 		if (length < sizeof(*word) || (void *)(word + 1) > end)
 			break;
 		sum += *word++;

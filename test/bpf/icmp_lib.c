@@ -12,19 +12,44 @@ const struct {
 	struct lb_ring_chunk ring_chunk;
 } lb_types = {};
 
-/* What the tests set before, and what the programs tell. */
+/* struct lb_rewrite without unions of words, which have no names in TypeScript. */
+struct icmp_lib_rewrite {
+	struct lb_addr outer_addr;
+	struct lb_addr quoted_addr;
+	__be16 quoted_port;
+	__u8 outer; /* enum lb_rewrite_end */
+	__u8 quoted;
+};
+
+/* struct lb_quote, likewise. */
+struct icmp_lib_quote {
+	struct lb_addr src;
+	struct lb_addr dst;
+	__be16 sport;
+	__be16 dport;
+	__u32 l3_off;
+	__u32 l4_off;
+	__u32 end;
+	__u8 protocol;
+	__u8 family;
+	__u8 icmp_type;
+	__u8 pad;
+};
+
+/* Writer: the tests. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct lb_rewrite);
+	__type(value, struct icmp_lib_rewrite);
 } rewrites SEC(".maps");
 
+/* Writer: read_quote. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, __u32);
-	__type(value, struct lb_quote);
+	__type(value, struct icmp_lib_quote);
 } quotes SEC(".maps");
 
 LB_SUBPROGRAM int parse_v4(struct xdp_md *ctx, struct lb_packet *pkt)
@@ -73,8 +98,21 @@ int read_quote(struct xdp_md *ctx)
 	__u32 zero = 0;
 	int verdict = quote_of(ctx, &pkt, &quote);
 
+	struct icmp_lib_quote seen = {
+		.src = quote.src,
+		.dst = quote.dst,
+		.sport = quote.sport,
+		.dport = quote.dport,
+		.l3_off = quote.l3_off,
+		.l4_off = quote.l4_off,
+		.end = quote.end,
+		.protocol = quote.protocol,
+		.family = quote.family,
+		.icmp_type = quote.icmp_type,
+	};
+
 	if (verdict == LB_UNDECIDED)
-		bpf_map_update_elem(&quotes, &zero, &quote, 0);
+		bpf_map_update_elem(&quotes, &zero, &seen, 0);
 	return verdict;
 }
 
@@ -84,10 +122,19 @@ int rewrite_error(struct xdp_md *ctx)
 	struct lb_packet pkt = {};
 	struct lb_quote quote = {};
 	__u32 zero = 0;
-	struct lb_rewrite *to = bpf_map_lookup_elem(&rewrites, &zero);
-	int verdict = quote_of(ctx, &pkt, &quote);
+	struct icmp_lib_rewrite *wanted = bpf_map_lookup_elem(&rewrites, &zero);
+	struct lb_rewrite to = {};
+	int verdict;
 
-	return verdict == LB_UNDECIDED ? icmp_error_rewrite(ctx, &pkt, &quote, to) : verdict;
+	if (!wanted)
+		return LB_PASS_INCOMPLETE;
+	words_from_v6(to.outer_word, (const void *)&wanted->outer_addr);
+	words_from_v6(to.quoted_word, (const void *)&wanted->quoted_addr);
+	to.quoted_port = wanted->quoted_port;
+	to.outer = wanted->outer;
+	to.quoted = wanted->quoted;
+	verdict = quote_of(ctx, &pkt, &quote);
+	return verdict == LB_UNDECIDED ? icmp_error_rewrite(ctx, &pkt, &quote, &to) : verdict;
 }
 
 SEC("xdp.frags")
