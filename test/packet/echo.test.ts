@@ -66,7 +66,7 @@ describe.each(FAMILIES)('echo request over IPv%i to a VIP', (family) => {
     expect(director.send(sent).verdict).toBe('passIcmp')
   })
 
-  it.each(family === 4 ? [0, 3, 5, 11, 12, 13, 128] : [1, 2, 3, 4, 8, 129, 134, 137])(
+  it.each(family === 4 ? [0, 5, 9, 13, 128] : [0, 5, 127, 129, 134, 137])(
     'leaves ICMP type %i to the host',
     async (type) => {
       const director = await Director.serving(world())
