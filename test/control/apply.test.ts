@@ -4,7 +4,7 @@ import { changesOf } from '../../src/control/changes.js'
 import { disruptionOf } from '../../src/control/disruption.js'
 import type { Config } from '../../src/config/schema.js'
 import { VipTable } from '../../src/dataplane/vip-table.js'
-import { DestFlag } from '../../src/maps/generated.js'
+import { ConnState, DestFlag } from '../../src/maps/generated.js'
 import { macBytes } from '../../src/net/mac.js'
 import { request, type Family, type Transport } from '../packet/world.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
@@ -160,7 +160,7 @@ describe('an edit behind our back', () => {
       (kernel) => new VipTable(kernel.maps.vipBuckets).remove('203.0.113.10'),
       ['change services.web.vip'],
     ],
-    ['a timeout', settings({ timeoutTicks: new Array<number>(12).fill(1) }), expect.arrayContaining(['change timeouts.tcp'])],
+    ['a timeout', settings({ timeoutTicks: Object.values(ConnState).map(() => 1) }), expect.arrayContaining(['change timeouts.tcp'])],
     ['a missing way to send', (kernel) => kernel.maps.txPorts.delete(LO.ifindex), ['add interfaces.lo.tx']],
     ['an interface that is gone', (kernel) => kernel.maps.interfaces.delete(LO.ifindex), ['add interfaces.lo']],
     [
@@ -208,7 +208,7 @@ describe('flows', () => {
       }
     }
     kernel.become(configOf([only('10.0.0.12'), { ...UDP, reals: ['10.0.0.12'] }]))
-    expect(kernel.send(packet('tcp', 1, ['ack']))).toMatchObject({ verdict: 'drop_real_gone' })
+    expect(kernel.send(packet('tcp', 1, ['ack']))).toMatchObject({ verdict: 'reply_reset' })
     expect(kernel.send(packet('tcp', 3, ['syn']))).toEqual({ verdict: 'forward_new', to: TWELVE })
     expect(kernel.send(packet('udp', 1))).toEqual({ verdict: 'forward_new', to: TWELVE })
     expect(kernel.send(packet('tcp', 2, ['ack']))).toEqual({ verdict: 'forward_known', to: TWELVE })
@@ -221,7 +221,7 @@ describe('flows', () => {
     kernel.become(configOf([only('10.0.0.12')]))
     kernel.become(configOf([{ ...WEB, reals: ['10.0.0.12', '10.0.0.13'] }]))
     expect(kernel.live().services[0]?.destinations.map(({ id }) => id)).toEqual([0, 1])
-    expect(kernel.send(packet('tcp', 1, ['ack'])).verdict).toBe('drop_real_gone')
+    expect(kernel.send(packet('tcp', 1, ['ack'])).verdict).toBe('reply_reset')
   })
 
   it('of a removed VIP go to the host', async () => {
@@ -235,7 +235,7 @@ describe('flows', () => {
     const kernel = await Kernel.open(configOf([WEB]))
     kernel.send(packet('tcp', 1))
     kernel.become(configOf([{ ...WEB, port: 81 }]))
-    expect(kernel.send(packet('tcp', 1, ['ack'])).verdict).toBe('drop_real_gone')
+    expect(kernel.send(packet('tcp', 1, ['ack'])).verdict).toBe('reply_reset')
     expect(kernel.send(packet('tcp', 2, ['syn'])).verdict).toBe('pass_unmatched')
     expect(kernel.send(request(4, 'tcp', { dport: 81 }))).toEqual({ verdict: 'forward_new', to: ELEVEN })
   })

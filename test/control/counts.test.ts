@@ -71,10 +71,11 @@ describe('verdict counts', () => {
     expect(Object.entries(verdicts).filter(([, count]) => count > 0n)).toEqual([
       ['forward_known', 2n],
       ['forward_new', 1n],
+      ['reply_ttl', 1n],
       ['pass_not_vip', 1n],
       ['pass_no_conn', 1n],
     ])
-    expect(Object.entries(drops).filter(([, count]) => count > 0n)).toEqual([['ttl', 1n]])
+    expect(Object.entries(drops).filter(([, count]) => count > 0n)).toEqual([])
   })
 })
 

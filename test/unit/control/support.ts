@@ -76,10 +76,11 @@ export function targetOf(from: Config, options: TargetOptions = {}): Target {
 
 /** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
 export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Array): object {
+  const { hashSeed: _, era: __, hz: ___, connBuckets: ____, ...settings } = live.settings
   const services = live.services.map((service) => observeService(service, slotsOf(service.value)))
   const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
   return {
-    settings: { ...live.settings, era: 0 },
+    settings,
     peers: [...live.peers].sort(),
     interfaces: new Map(live.interfaces),
     txPorts: new Set(live.txPorts),
