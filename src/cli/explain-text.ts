@@ -8,7 +8,7 @@ import { verdictMeaning } from './verdict-text.js'
 export function formatExplained({ interface: name, decisions, verdict, before, after }: Explained): string {
   const asked = `${before.protocol} ${endpoints(before).join(' -> ')}${flagsOf(before)}, by ${name}`
   const steps = decisions.map((decision, index) => `${index + 1}. ${sentence(decision)}`)
-  return [asked, ...steps, `verdict ${verdict}: ${verdictMeaning(verdict)}`, ...packetLines(before, after)].join('\n')
+  return [asked, ...steps, `verdict ${verdict} (${verdictMeaning(verdict)})`, ...packetLines(before, after)].join('\n')
 }
 
 const FORWARD_WORDS: Readonly<Record<string, string>> = {
@@ -53,6 +53,7 @@ function packetLines(before: PacketSummary, after: PacketSummary | null): string
   if (after === null) return []
   const was = cells(before)
   const is = cells(after)
+  if (was.every(([, value], index) => value === is[index]?.[1])) return ['packet unchanged']
   const rows = was.map(([name, value], index) => {
     const next = is[index]?.[1] ?? ''
     return [name, value, value === next ? '' : `-> ${next}`]

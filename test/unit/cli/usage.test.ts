@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { CommanderError } from 'commander'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { buildProgram } from '../../../src/cli/program.js'
+import { CONN_STATE_NAMES } from '../../../src/dataplane/conn-reader.js'
 
 let printed: { stdout: string; stderr: string }
 
@@ -24,6 +25,8 @@ async function exitCodeOf(...args: string[]): Promise<number> {
   return (error as CommanderError).exitCode
 }
 
+const explain = (from: string, to: string): string[] => ['explain', '--from', from, '--to', to, '--proto', 'tcp']
+
 describe('wrong usage is said in one line', () => {
   it.each([
     [[], 'no command is given'],
@@ -33,6 +36,14 @@ describe('wrong usage is said in one line', () => {
     [['list', 'web'], "too many arguments for 'list'. Expected 0 arguments but got 1."],
     [['attach'], "required option '-f, --file <file>' not specified"],
     [['attach', '-f'], "option '-f, --file <file>' argument missing"],
+    [['conns', '--client', 'web'], "option '--client <address>' argument 'web' is invalid. Write 10.0.0.1, 10.0.0.0/24, 10.0.0.1:4711 or [2001:db8::1]:4711"],
+    [['conns', '--state', 'open'], `option '--state <name>' argument 'open' is invalid. Known are ${CONN_STATE_NAMES.join(', ')}`],
+    [['explain', '--from', '192.0.2.2:1', '--to', '10.0.0.100:80'], "required option '--proto <protocol>' not specified"],
+    [explain('192.0.2.2:1', '[2001:db8::1]:80'), '--from and --to are of different families'],
+    [explain('192.0.2.2', '10.0.0.100:80'), 'tcp needs a port behind both addresses'],
+    [explain('192.0.2.0/24:1', '10.0.0.100:80'), "option '--from <endpoint>' argument '192.0.2.0/24:1' is invalid. Write 10.0.0.1:80 or [2001:db8::1]:80"],
+    [[...explain('192.0.2.2:1', '10.0.0.100:80'), '--flags', 'SYN|HUH'], "option '--flags <flags>' argument 'SYN|HUH' is invalid. Known are SYN, ACK, FIN, RST, PSH, URG, ECE, CWR, joined by |"],
+    [[...explain('192.0.2.2:1', '10.0.0.100:80'), '--from-mac', 'me'], "option '--from-mac <mac>' argument 'me' is invalid. Write 02:00:00:00:00:01"],
   ])('veer %j', async (args, message) => {
     expect(await exitCodeOf(...args)).toBe(1)
     expect(printed).toEqual({ stdout: '', stderr: `veer: ${message}; see veer --help\n` })
