@@ -21,7 +21,10 @@ static __always_inline __u32 ring_dest(__u32 ring, __u32 slot)
 	return chunk ? chunk->slot[slot % LB_RING_CHUNK] : LB_NO_DEST;
 }
 
-/* The slots of a run, NULL when there are none. */
+/*
+ * The slots of a run, NULL when there are none. Who looks at all of a ring reads its first run
+ * directly, in which most rings end, and the others by bpf_loop(), which costs a call more for each.
+ */
 static __always_inline const __u32 *ring_run(__u32 ring, __u32 run)
 {
 	const struct lb_ring_chunk *chunk;

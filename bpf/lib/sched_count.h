@@ -89,7 +89,6 @@ LB_SUBPROGRAM __u32 sched_count(__u32 scheduler, __u32 ring, __u32 size)
 		.least.dest = LB_NO_DEST,
 	};
 
-	/* Most services end in the first run, and a callback costs a call more. */
 	if (!count_run(&scan, 0))
 		bpf_loop(ring_runs(size), count_later_run, &scan, 0);
 	return scan.least.dest;

@@ -65,9 +65,9 @@ LB_SUBPROGRAM int set_run(struct lb_set_scan *scan, __u32 run)
 	return 0;
 }
 
-static long set_each_run(__u32 run, struct lb_set_scan *scan)
+static long set_later_run(__u32 run, struct lb_set_scan *scan)
 {
-	return set_run(scan, run) != 0;
+	return set_run(scan, run + 1) != 0;
 }
 
 static __always_inline void set_change(struct lb_sched_state *state, __u32 id, __u8 in_set,
@@ -93,7 +93,8 @@ LB_SUBPROGRAM __u32 lblcr_member(__u32 service, __u32 ring, __u32 size)
 		return LB_NO_DEST;
 	scan.least.dest = scan.most.dest = LB_NO_DEST;
 	scan.forget = now - state->used >= set->lblc_ticks;
-	bpf_loop(ring_runs(size), set_each_run, &scan, 0);
+	if (!set_run(&scan, 0))
+		bpf_loop(ring_runs(size), set_later_run, &scan, 0);
 	sched_used(state, now);
 	if (scan.several && now - state->modified > set->lblc_ticks)
 		set_change(state, scan.most.dest, 0, now);

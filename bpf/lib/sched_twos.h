@@ -71,12 +71,12 @@ LB_SUBPROGRAM int draw_run(struct lb_draw *draw, __u32 run, __u32 choose)
 
 static long draw_sum(__u32 run, struct lb_draw *draw)
 {
-	return draw_run(draw, run, 0) != 0;
+	return draw_run(draw, run + 1, 0) != 0;
 }
 
 static long draw_choose(__u32 run, struct lb_draw *draw)
 {
-	return draw_run(draw, run, 1) != 0;
+	return draw_run(draw, run + 1, 1) != 0;
 }
 
 /* The destination that twos takes for a flow with this hash. */
@@ -89,12 +89,14 @@ LB_SUBPROGRAM __u32 sched_twos(__u64 hash, __u32 ring, __u32 size)
 	};
 	struct lb_choice *second = &draw.drawn[1];
 
-	bpf_loop(ring_runs(size), draw_sum, &draw, 0);
+	if (!draw_run(&draw, 0, 0))
+		bpf_loop(ring_runs(size), draw_sum, &draw, 0);
 	/* From 0 to the sum, both included, as IPVS: which favours the first by one. */
 	draw.at[0] = hash_scale(hash >> 32, draw.sum + 1);
 	draw.at[1] = hash_scale(hash, draw.sum + 1);
 	draw.sum = 0;
-	bpf_loop(ring_runs(size), draw_choose, &draw, 0);
+	if (!draw_run(&draw, 0, 1))
+		bpf_loop(ring_runs(size), draw_choose, &draw, 0);
 	if (second->dest != LB_NO_DEST)
 		least_offer(&draw.drawn[0], second->dest, second->cost, second->weight);
 	return draw.drawn[0].dest;

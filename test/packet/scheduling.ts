@@ -11,9 +11,11 @@ import { ERA, LbFixture } from '../support/lb-fixture.js'
 import { hashOfKey } from '../support/oracle/schedule.js'
 import type { Candidate, NewFlow } from '../support/oracle/scheduler.js'
 import type { SchedulerName } from '../support/oracle.js'
-import { CLIENT, connOf, destOf, PORT, request, serviceId, VIP, VIP_ID, world, type Family } from './world.js'
+import { CLIENT, connOf, destId, PORT, request, serviceId, VIP, VIP_ID, world, type Family } from './world.js'
 
 const FIRST_DEST = 3000
+/** Beside those that the fixture writes. */
+const RING = 255
 /** A day and more at any tick. */
 const LIFETIME = 2 ** 24
 const PROTOCOL = { tcp: 6 } as const
@@ -35,7 +37,7 @@ export class Scheduling {
   private constructor(lb: LbFixture, family: Family) {
     this.#lb = lb
     this.#family = family
-    const dest = lb.maps.dests.get(serviceId(family, 'tcp') * 100)
+    const dest = lb.maps.dests.get(destId(family, 'tcp', 0))
     if (dest === undefined) throw new Error('the world has no such destination')
     // A threshold that is never reached, nor fallen below: what a test says stays.
     this.#dest = { ...dest, upper: 0xffff_ffff, lower: 1 }
@@ -44,9 +46,7 @@ export class Scheduling {
 
   /** A fresh program and fresh maps, given back when the test ends. */
   static async open(family: Family): Promise<Scheduling> {
-    const table = world()
-    destOf(table, family, 'tcp', 0)
-    const lb = await LbFixture.open(table)
+    const lb = await LbFixture.open(world())
     onTestFinished(() => lb[Symbol.dispose]())
     return new Scheduling(lb, family)
   }
@@ -72,11 +72,12 @@ export class Scheduling {
       const slot = Array.from({ length: 64 }, (_, at) => FIRST_DEST + (ring[chunk * 64 + at] ?? 0))
       inner.set(chunk, { slot })
     }
-    maps.rings.set(this.#service, inner)
+    maps.rings.set(RING, inner)
     inner.close()
     const flags = bitsOf(ServiceFlag, { ...options, noRealDrop: true })
     const service = maps.services.get(this.#key)!
-    maps.services.set(this.#key, { ...service, scheduler: Scheduler[scheduler], ringSize: ring.length, flags })
+    const change = { scheduler: Scheduler[scheduler], ring: RING, ringSize: ring.length, flags }
+    maps.services.set(this.#key, { ...service, ...change })
     this.remember({ cursor: 0n, dest: 0, generation: 0, used: 0, modified: 0 })
   }
 
