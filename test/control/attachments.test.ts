@@ -175,6 +175,21 @@ describe('the filters of clsact', () => {
   })
 })
 
+describe('an upgrade', () => {
+  it('passes over a link that somebody detached, and keeps the sweeper going', async () => {
+    open('tcx')
+    await lab.director.attach(nat)
+    using instance = lab.instance()
+    using link = lab.pins.openLink(linkPinName(hooks('va')[0]!))
+    link.detach()
+    instance.maps.meta.set(0, { ...instance.maps.meta.get(0)!, objectDigest: '0'.repeat(64) })
+    expect(await lab.director.upgrade()).toBe(true)
+    expect(await lab.planned(nat)).toEqual(['change interfaces.va.reply'])
+    const before = instance.maps.sweeper.get(0)!.passes
+    await expect.poll(() => instance.maps.sweeper.get(0)!.passes, { timeout: 20_000 }).toBeGreaterThan(before)
+  })
+})
+
 describe('XDP', () => {
   beforeEach(() => open('tcx'))
   const hook = () => ({ ifindex: lab.ifindex('va'), kind: 'xdp' }) as const
