@@ -139,7 +139,10 @@ const texts = ['minimal', 'dr', 'nat', 'persistence', 'schedulers'].map((name) =
   readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), 'utf8'),
 )
 
-describe('parseConfig', () => {
+/** Hundreds of files; on a busy machine more than the five seconds of a usual test. */
+const TIMEOUT_MS = 60_000
+
+describe('parseConfig', { timeout: TIMEOUT_MS }, () => {
   it('reads back every valid configuration that is written as YAML', () => {
     fc.assert(
       fc.property(anyConfig, (config) => {
