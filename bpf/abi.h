@@ -211,7 +211,7 @@ struct lb_sched_state {
 	__u64 cursor; /* rr, wrr: the next slot */
 	__u32 dest; /* lblc: the cached destination; read and written with generation as one word */
 	__u32 generation; /* of that destination */
-	__u32 used;       /* lblc: tick of the cached destination's last use */
+	__u32 used; /* lblc, lblcr: tick of the last use; mh, rr, wrr, sh: of the last search in vain */
 	__u32 modified;   /* lblcr: tick at which the server set changed last */
 };
 

@@ -37,8 +37,6 @@ static __always_inline __u32 sched_lblcr(const struct lb_service *service)
 static __always_inline __u32 sched_pick(const struct lb_service *service,
                                         const struct lb_packet *pkt)
 {
-	if (!service->ring_size)
-		return LB_NO_DEST;
 	switch (service->scheduler) {
 	case LB_SCHED_MH:
 	case LB_SCHED_RR:

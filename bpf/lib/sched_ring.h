@@ -154,7 +154,7 @@ static __always_inline __u32 sched_ring(const struct lb_service *service,
 	__u32 port = service->flags & LB_SVC_F_PORTS ? bpf_ntohs(pkt->key.client_port) : 0;
 	__u32 slot, id;
 
-	if (!state)
+	if (!state || !service->ring_size)
 		return LB_NO_DEST;
 	switch (service->scheduler) {
 	case LB_SCHED_MH:

@@ -1,6 +1,7 @@
 /** Schedulers that look at every destination, against the rules of IPVS (test/support/oracle/scheduler.ts). */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { SCHEDULERS } from '../../src/config/scheduler-schema.js'
 import {
   chooseByCount,
   chooseCached,
@@ -138,6 +139,14 @@ describe.each(FAMILIES)('locality over IPv%i', (family) => {
       }),
       RUNS,
     )
+  })
+})
+
+describe('a service without a usable destination', () => {
+  it.each(SCHEDULERS)('has none with %s', async (scheduler) => {
+    const scheduling = await Scheduling.open(4)
+    scheduling.serve(scheduler, [])
+    expect(scheduling.send(scheduling.newFlow())).toBeUndefined()
   })
 })
 
