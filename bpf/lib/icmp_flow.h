@@ -61,6 +61,9 @@ static __always_inline int quote_to_key(struct lb_packet *pkt, const struct lb_q
 
 	if (!vip || vip->id != pkt->vip)
 		return 0;
+	/* A query of the host's own, with the VIP as its source, is none of ours. */
+	if (quote->protocol == IPPROTO_ICMP && !icmp_is_reply(quote->icmp_type, quote->family))
+		return 0;
 	/* The client is whom the reply went to. ICMP queries have their identifier as client port. */
 	pkt->key_word[0] = quote->dst_word[0];
 	pkt->key_word[1] = quote->dst_word[1];
@@ -78,8 +81,8 @@ static __always_inline int quote_to_key(struct lb_packet *pkt, const struct lb_q
 LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_dest *dest;
+	struct lb_quote quote = {};
 	struct lb_headers hdr;
-	struct lb_quote quote;
 	__u32 dest_id = LB_NO_DEST;
 	int verdict;
 

@@ -139,6 +139,8 @@ LB_SUBPROGRAM int walk_extensions(lb_ctx *ctx, struct lb_walk *walk)
 
 	if (!walk)
 		return LB_DROP_MALFORMED;
+		/* Unrolled: Linux 6.1 refuses a loop whose end clang lets fall through to its start. */
+#pragma unroll
 	for (i = 0; i <= LB_MAX_EXTENSIONS; i++) {
 		struct lb_ip6_extension *header;
 		__u32 offset = walk->offset;
