@@ -212,7 +212,7 @@ struct lb_sched_state {
 	__u32 dest; /* lblc: the cached destination; read and written with generation as one word */
 	__u32 generation; /* of that destination */
 	__u32 used; /* lblc, lblcr: tick of the last use; mh, rr, wrr, sh: of the last search in vain */
-	__u32 modified;   /* lblcr: tick at which the server set changed last */
+	__u32 modified; /* lblcr: tick at which the server set changed last */
 };
 
 /* rings[service.ring][slot / LB_RING_CHUNK].slot[slot % LB_RING_CHUNK] = index into dests */
