@@ -43,12 +43,16 @@ export interface ConnQuery {
  * As IPVS does it, conns of a real that was taken out of the configuration are listed until they run out, though the
  * dataplane uses them no more.
  */
-export function* listConns({ maps, clock }: Instance, query: ConnQuery = {}): Generator<ListedConn[]> {
+export function listConns({ maps, clock }: Instance, query: ConnQuery = {}): Generator<ListedConn[]> {
   const names = new ConnNames(maps)
   const now = readTick(clock)
-  for (const conns of readConns(maps.conns.raw, now, filterOf(query, names))) {
-    const listed = conns.filter((conn) => isAsked(conn, query, names)).map((conn) => listedConn(conn, now, names))
-    if (listed.length > 0) yield listed
+  return listed(readConns(maps.conns.raw, now, filterOf(query, names)), query, now, names)
+}
+
+function* listed(slices: Iterable<Conn[]>, query: ConnQuery, now: number, names: ConnNames): Generator<ListedConn[]> {
+  for (const slice of slices) {
+    const asked = slice.filter((conn) => isAsked(conn, query, names))
+    if (asked.length > 0) yield asked.map((conn) => listedConn(conn, now, names))
   }
 }
 
