@@ -195,7 +195,7 @@ int xdp_lb(struct xdp_md *ctx)
 	int verdict = classify(ctx, &pkt);
 
 	/* Where the host put the first fragment it has to have the others too. */
-	if (pkt.fragment == LB_FRAGMENT_FIRST && verdict >= LB_PASS_NOT_IP &&
+	if (pkt.fragment == LB_FRAGMENT_FIRST && verdict >= LB_PASS_PROTOCOL &&
 	    verdict < LB_DROP_MALFORMED)
 		fragment_record(&pkt, 0, 0, LB_FRAGMENT_PASS);
 	explain_verdict(verdict);
