@@ -102,6 +102,34 @@ static __always_inline int classify(lb_ctx *ctx, struct lb_packet *pkt, enum lb_
 	}
 }
 
+/*
+ * What generic XDP had to copy says that it has no link-layer header (skb_pp_cow_data() leaves
+ * mac_len at 0, Linux 6.9 and newer): data then begins at the IP header. Puts the Ethernet header
+ * before it again. A packet of more than 16 kB has no room for that and stays the host's.
+ */
+LB_SUBPROGRAM int frame_restore(struct __sk_buff *ctx)
+{
+	__u16 eth[ETH_HLEN / 2], *start = frame_data(ctx), differ = 0;
+	__u32 i;
+
+	if ((void *)start + sizeof(eth) > frame_end(ctx) ||
+	    bpf_skb_load_bytes_relative(ctx, 0, eth, sizeof(eth), BPF_HDR_START_MAC))
+		return 0;
+	for (i = 0; i < ETH_HLEN / 2; i++)
+		differ |= start[i] ^ eth[i];
+	if (!differ || bpf_skb_change_head(ctx, sizeof(eth), 0))
+		return 0;
+	return bpf_skb_store_bytes(ctx, 0, eth, sizeof(eth), 0);
+}
+
+/* Whether data begins at the Ethernet header. Where it does not, bytes of the sender's address would have to look like it. */
+static __always_inline int frame_is_whole(struct __sk_buff *ctx)
+{
+	struct lb_eth *eth = frame_data(ctx);
+
+	return (void *)(eth + 1) <= frame_end(ctx) && eth->proto == ctx->protocol;
+}
+
 SEC("tc")
 int tc_reply_ingress(struct __sk_buff *ctx)
 {
@@ -110,6 +138,8 @@ int tc_reply_ingress(struct __sk_buff *ctx)
 	/* A promiscuous port shows us what another director has to forward. */
 	if (ctx->pkt_type != PACKET_HOST)
 		return verdict_action(&pkt, LB_PASS_OTHER_HOST);
+	if (!frame_is_whole(ctx))
+		frame_restore(ctx);
 	return verdict_action(&pkt, classify(ctx, &pkt, LB_INGRESS));
 }
 
