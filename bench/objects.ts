@@ -6,12 +6,13 @@ import { bytes, struct, u32 } from '../src/btf/layout.js'
 import { DEFAULTS } from '../src/config/defaults.js'
 import { measureHz } from '../src/dataplane/clock.js'
 import { connBuckets } from '../src/dataplane/conn-table.js'
+import { EMPTY_SETTINGS } from '../src/dataplane/instance.js'
 import { CollectionSpec } from '../src/loader/collection-spec.js'
 import { Collection } from '../src/loader/collection.js'
 import { Codec, u32Codec, u64Codec } from '../src/maps/codec.js'
 import type { ObjectDescriptor } from '../src/maps/descriptor.js'
 import { perCpuMap, plainMap } from '../src/maps/descriptor.js'
-import { ConnState, xdpLb } from '../src/maps/generated.js'
+import { xdpLb } from '../src/maps/generated.js'
 import { MapType } from '../src/maps/map-type.js'
 
 const TEMPLATE_BYTES = 80
@@ -97,11 +98,10 @@ function contentsOf(path: string): Buffer {
 export async function loadDataplane(object: string): Promise<Collection<typeof xdpLb>> {
   const spec = CollectionSpec.parse(contentsOf(object), xdpLb.name)
   const buckets = connBuckets(DEFAULTS.conns.max)
-  spec.map('conns').maxEntries = buckets
+  for (const table of ['conns', 'reverse']) spec.map(table).maxEntries = buckets
   const dataplane = await Collection.load(spec, xdpLb)
   const hz = await measureHz(dataplane.programs.lbClock)
-  const timeoutTicks = Object.values(ConnState).map(() => 0)
-  dataplane.maps.settings.set(0, { hashSeed: randomBytes(8).readBigUInt64LE(), timeoutTicks, era: 0, connBuckets: buckets, hz })
+  dataplane.maps.settings.set(0, { ...EMPTY_SETTINGS, hashSeed: randomBytes(8).readBigUInt64LE(), connBuckets: buckets, hz })
   return dataplane
 }
 

@@ -189,8 +189,8 @@ export const NEW: readonly Scenario[] = [
 
 /** Room for a conn looked for in vain by every packet. */
 export const FULL: readonly Scenario[] = [
-  forwarded('UDP v4, new flow each, conn table full', { family: 4, l4: udpTo(53) }, NEW_EVERY_TIME, {
-    verdict: Verdict.forwardStateless,
+  forwarded('UDP v4, new flow each, in place of a half-open one', { family: 4, l4: udpTo(53) }, NEW_EVERY_TIME, {
+    verdict: Verdict.forwardNew,
     conns: 'full',
   }),
 ]
