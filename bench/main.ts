@@ -5,13 +5,14 @@ import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { objection, printEnvironment, readEnvironment } from './environment.js'
 import { benchApply, printApply, printApplyTargets } from './apply.js'
+import { benchConns, printConns } from './conns.js'
 import { pinTo } from './cpu.js'
 import { benchLive, printLive, printLiveTargets } from './live.js'
 import { benchMemory, printMemory } from './memory.js'
 import { DATAPLANE_OBJECT } from './objects.js'
 import { benchTestrun, printTestrun } from './testrun.js'
 
-const PARTS = ['testrun', 'live', 'apply', 'memory'] as const
+const PARTS = ['testrun', 'live', 'apply', 'memory', 'conns'] as const
 type Part = (typeof PARTS)[number]
 
 interface Options {
@@ -48,11 +49,17 @@ async function main(): Promise<void> {
   const environment = readEnvironment()
   const reason = objection(environment)
   if (reason !== undefined) throw new Error(reason)
-  pinTo(options.cpu)
   const wanted = (part: Part): boolean => options.only === undefined || options.only === part
   const results: Record<string, unknown> = { environment }
   const print = (title: string, text: string): void => void process.stdout.write(`\n## ${title}\n\n${text}\n`)
   print('Environment', printEnvironment(environment))
+  // A command's own threads go where they like, so this comes first.
+  if (wanted('conns')) {
+    const conns = await benchConns(options.rounds)
+    results.conns = conns
+    print('conns: a table of a million', printConns(conns))
+  }
+  pinTo(options.cpu)
   if (wanted('testrun')) {
     const testrun = await benchTestrun(options)
     results.testrun = testrun
