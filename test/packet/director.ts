@@ -59,6 +59,12 @@ export class Director {
     return director
   }
 
+  /** Becomes another director, with the same VIPs. */
+  become(table: Table): void {
+    this.table = table
+    this.lb.configure(table)
+  }
+
   /** Forgets all conns, cursors and counters: those of `table` from here on, whose configuration is the same. */
   restart(table: Table): void {
     this.table = table
@@ -79,7 +85,7 @@ export class Director {
   reply(sent: Packet | Uint8Array, direction: 'ingress' | 'egress' = 'ingress'): RunResult<TcAction> {
     const frame = bytesOf(sent)
     this.table.now = process.hrtime.bigint()
-    const expected = judgeReply(frame, direction, this.table)
+    const expected = judgeReply(frame, direction, INGRESS, this.table)
     const actual = this.lb.reply(frame, direction)
     expectSame(frame, expected, actual)
     return actual

@@ -12,7 +12,7 @@ import * as abi from '../../src/maps/generated.js'
 import { TestClock } from './lb/clock.js'
 import { nameOf } from './lb/names.js'
 import { readCounters, readDestState, readFlows, readFragments } from './lb/read.js'
-import { writeConfiguration, writeFlows } from './lb/write.js'
+import { RingIndex, writeConfiguration, writeFlows, writeVipAddresses } from './lb/write.js'
 import { isTemplate } from './oracle.js'
 import type { Conn, Counters, DestState, FragmentTrack, Table, VerdictName, XdpAction } from './oracle.js'
 import { ReplyNetwork } from './reply-network.js'
@@ -71,12 +71,14 @@ let hz: number | undefined
 export class LbFixture implements Disposable {
   readonly collection: Collection<typeof abi.xdpLb>
   readonly #clock: TestClock
+  readonly #rings: RingIndex
   #reply: { collection: Collection<typeof tcReply>; network: ReplyNetwork } | undefined
   #verdicts: Map<number, bigint>
 
   private constructor(collection: Collection<typeof abi.xdpLb>, clock: TestClock) {
     this.collection = collection
     this.#clock = clock
+    this.#rings = new RingIndex(collection.maps)
     this.#verdicts = new Map(this.maps.verdicts.sums())
   }
 
@@ -85,8 +87,8 @@ export class LbFixture implements Disposable {
     const collection = await Collection.load(specOf('xdp_lb', buckets), abi.xdpLb)
     hz ??= await measureHz(collection.programs.lbClock)
     const fixture = new LbFixture(collection, new TestClock(hz, readTick(collection.programs.lbClock)))
-    writeConfiguration(fixture.maps, table, fixture.#clock)
-    fixture.writeFlows(table)
+    writeVipAddresses(fixture.maps, table)
+    fixture.configure(table)
     return fixture
   }
 
@@ -98,6 +100,12 @@ export class LbFixture implements Disposable {
 
   get maps(): LbMaps {
     return this.collection.maps
+  }
+
+  /** Makes all that is in the maps what `table` says, whose VIPs are those that they have. */
+  configure(table: Table): void {
+    writeConfiguration(this.maps, table, this.#rings, this.#clock)
+    this.writeFlows(table)
   }
 
   /** Makes conns, cursors and fragments those of `table` and all counters of its services and destinations zero. */

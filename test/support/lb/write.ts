@@ -18,9 +18,13 @@ export const ERA = 1
 const LOOPBACK = 1
 const SECOND = 1_000_000_000n
 
+/** Which addresses are VIPs. */
+export function writeVipAddresses(maps: LbMaps, table: Table): void {
+  for (const [address, { id }] of table.vips) new VipTable(maps.vipBuckets).add({ address, id })
+}
+
 function writeVips(maps: LbMaps, table: Table): void {
   for (const [address, vip] of table.vips) {
-    new VipTable(maps.vipBuckets).add({ address, id: vip.id })
     maps.vips.set(vip.id, {
       addr: addressToWords(address),
       flags: bitsOf(abi.VipFlag, vip),
@@ -41,16 +45,38 @@ function makeRing(maps: LbMaps, ring: number[]): ReturnType<LbMaps['rings']['cre
   return inner
 }
 
-/** All rings at once: each update by itself would wait for an RCU grace period. */
-function writeRings(maps: LbMaps, table: Table): void {
-  const rings = [...table.services.values()].map(({ id, ring }) => [id, makeRing(maps, ring)] as const)
-  maps.rings.setMany(rings)
-  for (const [, ring] of rings) ring.close()
+/** The rings that a dataplane has, by what is in them: writing one waits for an RCU grace period. */
+export class RingIndex {
+  readonly #maps: LbMaps
+  readonly #indices = new Map<string, number>()
+
+  constructor(maps: LbMaps) {
+    this.#maps = maps
+  }
+
+  /** Writes those of `table` that are not there yet. Throws when there are more than the map holds. */
+  write(table: Table): void {
+    const missing = [...table.services.values()].filter(({ ring }) => !this.#indices.has(ring.join()))
+    const made = missing.flatMap(({ ring }) => {
+      if (this.#indices.has(ring.join())) return []
+      const index = this.#indices.size
+      this.#indices.set(ring.join(), index)
+      return [[index, makeRing(this.#maps, ring)] as const]
+    })
+    if (made.length > 0) this.#maps.rings.setMany(made)
+    for (const [, ring] of made) ring.close()
+  }
+
+  of(ring: number[]): number {
+    const index = this.#indices.get(ring.join())
+    if (index === undefined) throw new Error('no such ring was written')
+    return index
+  }
 }
 
-const serviceValue = (service: Service, local: boolean, clock: TestClock): abi.Service => ({
+const serviceValue = (service: Service, ring: number, local: boolean, clock: TestClock): abi.Service => ({
   id: service.id,
-  ring: service.id,
+  ring,
   ringSize: service.ring.length,
   scheduler: abi.Scheduler[service.scheduler],
   forward: abi.Forward[service.forward],
@@ -75,13 +101,14 @@ const serviceValue = (service: Service, local: boolean, clock: TestClock): abi.S
   name: 'test',
 })
 
-function writeServices(maps: LbMaps, table: Table, clock: TestClock): void {
+function writeServices(maps: LbMaps, table: Table, rings: RingIndex, clock: TestClock): void {
+  for (const key of [...maps.services.keys()]) maps.services.delete(key)
   for (const [key, service] of table.services) {
     const [vip = '', protocol = '', port = ''] = key.split(' ')
     const number = protocolNumber(protocol as Protocol)
     const entry = { vip: Number(vip), port: Number(port), protocol: number, era: ERA }
     const local = [...table.dests.values()].some((dest) => dest.service === service.id && dest.local)
-    maps.services.set(entry, serviceValue(service, local, clock))
+    maps.services.set(entry, serviceValue(service, rings.of(service.ring), local, clock))
   }
 }
 
@@ -115,18 +142,19 @@ function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
   })
 }
 
-/** The whole configuration of a table, into maps that hold none; conns and counters are {@link writeFlows}'s. */
-export function writeConfiguration(maps: LbMaps, table: Table, clock: TestClock): void {
+/** The whole configuration of a table but for VIPs' addresses; conns and counters are {@link writeFlows}'s. */
+export function writeConfiguration(maps: LbMaps, table: Table, rings: RingIndex, clock: TestClock): void {
   writeSettings(maps, table, clock)
   for (const [ifindex, mac] of table.interfaces) {
     maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
   }
   for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
+  for (const key of [...maps.peers.keys()]) maps.peers.delete(key)
   for (const mac of table.peers) maps.peers.set({ mac: macBytes(mac) }, 1)
   writeVips(maps, table)
   writeDests(maps, table)
-  writeRings(maps, table)
-  writeServices(maps, table, clock)
+  rings.write(table)
+  writeServices(maps, table, rings, clock)
 }
 
 const connValue = (key: string, conn: Conn, control: number, children: number, clock: TestClock): abi.Conn => ({

@@ -68,7 +68,8 @@ export function portUnreachable(table: Table, flow: Flow, sent: VerdictName, wit
 /** A reset that the client's TCP believes (RFC 9293 section 3.5.2, group 1 and the end of 3.10.7.1). */
 export function reset(table: Table, flow: Flow): Decision {
   const { frame, l4, end, flags, port, clientPort } = flow
-  const withheld = (flags & TcpFlag.rst) !== 0 || !mayBeAnswered(table, flow)
+  // How much of a segment a part of it acknowledges is not known.
+  const withheld = (flags & TcpFlag.rst) !== 0 || flow.fragment !== undefined || !mayBeAnswered(table, flow)
   if (withheld) return { verdict: 'dropRealGone' }
   const ports = { sport: port, dport: clientPort, window: 0 }
   const length = end - l4 - ((frame[l4 + 12] ?? 0) >> 4) * 4
@@ -77,6 +78,6 @@ export function reset(table: Table, flow: Flow): Decision {
     (flags & TcpFlag.ack) !== 0
       ? tcp({ ...ports, flags: ['rst'], seq: readU32(frame, l4 + 8), ack: 0 })
       : tcp({ ...ports, flags: ['rst', 'ack'], seq: 0, ack: (readU32(frame, l4 + 4) + consumed) >>> 0 })
-  return { verdict: 'replyReset', frame: back(flow, 0, [answer, payload('')]) }
+  return { verdict: 'replyReset', frame: back(flow, INTERNETWORK_CONTROL, [answer, payload('')]) }
 }
 

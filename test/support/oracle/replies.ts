@@ -4,7 +4,7 @@ import { readU16 } from '../packet/bytes.js'
 import { EtherType, IpProtocol } from '../packet/layer.js'
 import { advance, connByRealSide, destinationOf } from './conns.js'
 import type { Outcome } from './decision.js'
-import { IP, translated, ttlOf, withTtlDecremented, type Family } from './frame.js'
+import { destinationMac, IP, translated, ttlOf, withTtlDecremented, type Family } from './frame.js'
 import { rewrittenError } from './icmp.js'
 import { parseEthernet, parseIpv4, parseIpv6, parsePorts, type Upper } from './parse.js'
 import { parseQuote } from './quote.js'
@@ -151,8 +151,15 @@ function decideUpper(table: Table, reply: Reply): ReplyOutcome {
   return decideReply(table, reply, { transport, ...ends }, ports.flags)
 }
 
-/** What happens to a frame that comes from a real, or (egress) from a real on this host. */
-export function judgeReply(frame: Uint8Array, direction: 'ingress' | 'egress', table: Table): ReplyOutcome {
+/** What happens to a frame that comes in from a real by interface `ingress`, or (egress) from one on this host. */
+export function judgeReply(
+  frame: Uint8Array,
+  direction: 'ingress' | 'egress',
+  ingress: number,
+  table: Table,
+): ReplyOutcome {
+  const isOurs = destinationMac(frame) === table.interfaces.get(ingress)
+  if (direction === 'ingress' && !isOurs) return { verdict: 'passOtherHost', action: 'ok', frame }
   const { type, l3 } = parseEthernet(frame)
   const family = type === EtherType.ipv4 ? 4 : type === EtherType.ipv6 ? 6 : undefined
   if (family === undefined || frame.length < l3 + IP[family].length) return untouched(frame)

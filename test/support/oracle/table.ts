@@ -206,5 +206,6 @@ export const templateKey = (key: TemplateKey): string => `template ${key.client}
 
 export const isTemplate = (key: string): boolean => key.startsWith('template ')
 
+/** IPv6 datagrams are told by addresses and identification alone (RFC 8200 section 4.5). */
 export const fragmentKey = (src: string, dst: string, protocol: number, id: string): string =>
-  `${src} ${dst} ${protocol} ${id}`
+  `${src} ${dst} ${src.includes(':') ? 0 : protocol} ${id}`
