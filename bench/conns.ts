@@ -43,7 +43,7 @@ export async function benchConns(rounds: number): Promise<ConnsResult[]> {
   using instance = await Instance.load({ name, bpffs: BPFFS }, { maxConns: CONNS, netns })
   fillServices(instance.maps)
   fillConns(instance)
-  instance.pin(new Map())
+  instance.pin([])
   try {
     const veer = (...args: string[]): string[] => [VEER, '--instance', name, 'conns', ...args]
     return [
@@ -96,11 +96,12 @@ function fillServices(maps: LbMaps): void {
   maps.vips.set(VIP_ID, { addr: addressToWords('203.0.113.10'), flags: 0, echo: 0, up: 1 })
   for (const [id, name] of SERVICES.entries()) {
     const port = 80 + id
-    const plain = { ring: 0, ringSize: 0, scheduler: 0, forward: Forward.dr, flags: 0, tableSize: 0, ringDigest: 0n, ringCrc: 0 }
+    const plain = { ring: 0, ringSize: 0, scheduler: 0, forward: Forward.dr,
+      sibling: 0, flags: 0, tableSize: 0, ringDigest: 0n, ringCrc: 0 }
     const persistence = { persistenceTicks: 0, persistenceScope: 0, persistencePrefix: 0, persistenceSeconds: 0 }
     maps.services.set({ vip: VIP_ID, port, protocol: 6, era: 0 }, { id, name, ...plain, ...persistence })
     const neighbour = { mac: new Uint8Array(6), srcMac: new Uint8Array(6), ifindex: 1 }
-    const load = { weight: 1, effectiveWeight: 1, upper: 0, lower: 0, forward: Forward.dr }
+    const load = { weight: 1, effectiveWeight: 1, upper: 0, lower: 0, forward: Forward.dr, sibling: 0 }
     const addr = addressToWords(`10.0.0.${id + 1}`)
     maps.dests.set(id, { addr, ...neighbour, service: id, generation: 1, port, flags: DestFlag.live, ...load })
   }

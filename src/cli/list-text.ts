@@ -1,8 +1,8 @@
 /** The service table in the shape of `ipvsadm -Ln`, which operators know. */
-import ipaddr from 'ipaddr.js'
 import type { ListedDestination, ListedService, ServiceList } from '../control/service-list.js'
 import type { Counters } from '../maps/generated.js'
 import { familyOf, formatEndpoint } from '../net/address.js'
+import ipaddr from '../net/ipaddr.js'
 import { columns } from './output.js'
 
 /** ipvsadm's words for the forwarding methods. */

@@ -1,7 +1,7 @@
 /** Values that several parts of the configuration have: addresses, MACs, ports, durations. */
-import ipaddr from 'ipaddr.js'
 import { z } from 'zod'
 import { parseAddress } from '../net/address.js'
+import ipaddr from '../net/ipaddr.js'
 import { isUnicastMac, parseMac } from '../net/mac.js'
 import { DURATION_PATTERN, parseDuration } from './duration.js'
 

@@ -1,7 +1,7 @@
 /**
  * IP addresses: canonical text everywhere in TypeScript, 16 bytes (IPv4 as ::ffff:a.b.c.d) in the maps.
  */
-import ipaddr from 'ipaddr.js'
+import ipaddr from './ipaddr.js'
 
 export type Family = 4 | 6
 
