@@ -36,6 +36,7 @@ enum lb_limit {
 	LB_REVERSE_WAYS = 8,   /* conns in one bucket of reverse, which has as many as conns */
 	LB_TICK_JIFFIES = 16,  /* jiffies in one tick, the unit of conn timers */
 	LB_MAX_PEERS = 64,
+	LB_MAX_SIBLINGS = 16,     /* services in one persistence group */
 	LB_MAX_FRAGMENTS = 32768, /* datagrams whose fragments are under way */
 	LB_LIMIT_BUCKETS = 4096,  /* source prefixes that answers are limited for; a power of two */
 	LB_MAX_VERDICTS = 128,
@@ -190,7 +191,12 @@ struct lb_dest {
 	__u32 upper;            /* conns at which it counts as overloaded; 0: never */
 	__u32 lower;  /* conns below which it does no longer; 0: three quarters of upper */
 	__u8 forward; /* enum lb_forward */
-	__u8 pad[7];
+	__u8 pad[3];
+	/*
+	 * 1 + id of the same real in another service of its persistence group, all of them in a circle; 0:
+	 * there is none. A template names one of them and serves for all.
+	 */
+	__u32 sibling;
 };
 
 /*

@@ -238,7 +238,7 @@ LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u
 	if (!pkt || !dest || !set)
 		return 0;
 	tuple_of(&tuple, pkt, dest);
-	return reverse_insert(&tuple, number, set);
+	return reverse_insert(&tuple, number, set, ticks_now());
 }
 
 /*

@@ -54,7 +54,7 @@ LB_SUBPROGRAM __u32 unclashed(struct lb_packet *pkt, __u32 dest_id)
 		return LB_NO_DEST;
 	if (pkt->conn_id != LB_CONN_NOWHERE)
 		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
-	for (i = 0; i < LB_CLASH_ATTEMPTS; i++) {
+	for (i = 0; i <= LB_CLASH_ATTEMPTS; i++) {
 		if (dest_id != LB_NO_DEST && !conn_clashes(pkt, dest_id, own))
 			return dest_id;
 		explain(LB_STEP_CLASH, 0);
@@ -73,7 +73,7 @@ static __always_inline __u32 choose(struct lb_packet *pkt, const struct lb_servi
 
 	if (service->persistence_ticks) {
 		dest_id = template_dest(pkt, service->persistence_scope,
-		                        service->persistence_prefix, service->flags);
+		                        service->persistence_prefix, service->flags, service->id);
 		if (dest_id != LB_NO_DEST)
 			return dest_id;
 	}

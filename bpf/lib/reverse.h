@@ -10,6 +10,7 @@
 #ifndef LB_REVERSE_H
 #define LB_REVERSE_H
 
+#include "conn_end.h"
 #include "conn_table.h"
 #include "dest.h"
 #include "reverse_slot.h"
@@ -159,16 +160,14 @@ static __always_inline int reverse_left_over(union lb_reverse_word word, __u32 e
 	        !(conn_life(conn_at(&place)).flags & LB_CONN_F_LIVE));
 }
 
-/* Makes an entry for a conn; 1 + its number, 0 when there is no room. */
-static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
-                                            const struct lb_settings *set)
+/* Writes an entry where there is room; 1 + its number, 0 when there is none. */
+static __always_inline __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets)
 {
-	__u64 hash = tuple_hash(tuple, set->hash_seed);
 	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
 	__u32 choice, way;
 
 	for (choice = 0; choice < 2; choice++) {
-		__u32 index = conn_bucket_index(set->conn_buckets, hash, choice);
+		__u32 index = conn_bucket_index(buckets, hash, choice);
 		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
 
 		if (!bucket)
@@ -184,6 +183,45 @@ static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 
 		}
 	}
 	return 0;
+}
+
+/* Ends one conn that is dead or half-open, of those whose entries are where one of this hash belongs. */
+LB_SUBPROGRAM int reverse_make_room(__u64 hash, __u32 buckets, __u32 now)
+{
+	__u32 choice, way;
+
+	for (choice = 0; choice < 2; choice++) {
+		__u32 index = conn_bucket_index(buckets, hash, choice);
+		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
+
+		if (!bucket)
+			return 0;
+		for (way = 0; way < LB_REVERSE_WAYS; way++) {
+			union lb_reverse_word word = {
+				.word = *(volatile __u64 *)&bucket->slot[way]};
+
+			if (conn_take(word.slot.conn, LB_TAKE_HALF_OPEN, 0, now)) {
+				conn_free(word.slot.conn);
+				return 1;
+			}
+		}
+	}
+	return 0;
+}
+
+/*
+ * Makes an entry for a conn, if need be in place of a half-open one's, so that a flood that fills
+ * this index shuts nobody out. 1 + the number of the entry, 0 when there is no room.
+ */
+static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
+                                            const struct lb_settings *set, __u32 now)
+{
+	__u64 hash = tuple_hash(tuple, set->hash_seed);
+	__u32 entry = reverse_write(hash, conn, set->conn_buckets);
+
+	if (entry || !reverse_make_room(hash, set->conn_buckets, now))
+		return entry;
+	return reverse_write(hash, conn, set->conn_buckets);
 }
 
 #endif

@@ -51,45 +51,76 @@ static __always_inline int template_rearmed(struct lb_conn *conn, union lb_life 
 	return 1;
 }
 
-/* Whether the destination of a template gets new conns. Weight 0 by the configuration is quiescence. */
-static __always_inline int template_dest_usable(const struct lb_dest *dest, __u32 generation,
-                                                __u32 flags)
+/* Whether a template's destination gets new conns. Weight 0 by the configuration is quiescence. */
+static __always_inline int dest_takes_clients(const struct lb_dest *dest, __u32 flags)
 {
-	if (!dest_is(dest, generation))
-		return 0;
 	return dest->effective_weight || (!dest->weight && (flags & LB_SVC_F_KEEP_QUIESCENT));
 }
 
+/* The same real in a service of its group; LB_NO_DEST when it is not in that. */
+LB_SUBPROGRAM __u32 dest_in_service(__u32 id, __u32 service)
+{
+	__u32 i;
+
+	for (i = 0; i < LB_MAX_SIBLINGS; i++) {
+		const struct lb_dest *dest = dest_lookup(id);
+
+		if (!dest || !(dest->flags & LB_DEST_F_LIVE))
+			return LB_NO_DEST;
+		if (dest->service == service)
+			return id;
+		if (!dest->sibling)
+			return LB_NO_DEST;
+		id = dest->sibling - 1;
+	}
+	return LB_NO_DEST;
+}
+
+/* Where the template of a query is, its time is not over and its real is still configured: `ref`; 0 when not. */
+static __always_inline int template_find(struct lb_packet *pkt, struct lb_query *query,
+                                         const struct lb_settings *set, union lb_dest_ref *ref)
+{
+	struct lb_conn_place place = conn_find(query, set->conn_buckets);
+	__u32 now = ticks_now();
+	const struct lb_dest *dest;
+
+	pkt->template = LB_CONN_NOWHERE;
+	if (!place.bucket || !(place.life.flags & LB_CONN_F_LIVE))
+		return 0;
+	pkt->template = place.id;
+	*ref = conn_dest(conn_at(&place));
+	if (tick_passed(place.life.expires, now) &&
+	    !template_rearmed(conn_at(&place), place.life, set, now))
+		return 0;
+	explain(LB_STEP_TEMPLATE, ref->dest);
+	dest = dest_lookup(ref->dest);
+	return dest && dest_is(dest, ref->generation);
+}
+
 /*
- * The destination that the client of a packet has by its template; LB_NO_DEST when it has none, or it
- * gets no new conns. flags: LB_SVC_F_*. Leaves in pkt->template where the template is.
+ * The destination that the client of a packet has by its template in this service; LB_NO_DEST when it has
+ * none, or it gets no new conns. flags: LB_SVC_F_*. Leaves in pkt->template where the template is.
  */
-LB_SUBPROGRAM __u32 template_dest(struct lb_packet *pkt, __u32 scope, __u32 prefix, __u32 flags)
+LB_SUBPROGRAM __u32 template_dest(struct lb_packet *pkt, __u32 scope, __u32 prefix, __u32 flags,
+                                  __u32 service)
 {
 	const struct lb_settings *set = settings_get();
-	struct lb_conn_place place;
 	const struct lb_dest *dest;
 	struct lb_query query;
 	union lb_dest_ref ref;
-	__u32 now = ticks_now();
+	__u32 id;
 
 	if (!pkt || !set)
 		return LB_NO_DEST;
-	pkt->template = LB_CONN_NOWHERE;
 	template_query(&query, pkt, scope, prefix, set->hash_seed);
-	place = conn_find(&query, set->conn_buckets);
-	if (!place.bucket || !(place.life.flags & LB_CONN_F_LIVE))
-		return LB_NO_DEST;
-	pkt->template = place.id;
-	ref = conn_dest(conn_at(&place));
-	if (tick_passed(place.life.expires, now) &&
-	    !template_rearmed(conn_at(&place), place.life, set, now))
-		return LB_NO_DEST;
-	explain(LB_STEP_TEMPLATE, ref.dest);
-	dest = dest_lookup(ref.dest);
-	if (dest && template_dest_usable(dest, ref.generation, flags))
-		return ref.dest;
-	explain(LB_STEP_TEMPLATE_BAD, 0);
+	id = LB_NO_DEST;
+	if (template_find(pkt, &query, set, &ref))
+		id = dest_in_service(ref.dest, service);
+	dest = dest_lookup(id);
+	if (dest && dest_takes_clients(dest, flags))
+		return id;
+	if (pkt->template != LB_CONN_NOWHERE)
+		explain(LB_STEP_TEMPLATE_BAD, 0);
 	return LB_NO_DEST;
 }
 
@@ -130,6 +161,17 @@ static __always_inline __u32 template_make(struct lb_query *query, union lb_dest
 	return template_is_alone(query, set->conn_buckets, id, now) ? id : LB_CONN_NOWHERE;
 }
 
+/* Whether what a template has will do: the destination itself, or another service's of the same real. */
+static __always_inline int same_real(union lb_dest_ref had, union lb_dest_ref wanted)
+{
+	const struct lb_dest *dest = dest_lookup(had.dest), *other = dest_lookup(wanted.dest);
+
+	if (had.word == wanted.word)
+		return 1;
+	return dest && other && dest_is(dest, had.generation) && dest->sibling &&
+	       addr_equal(&dest->addr, &other->addr);
+}
+
 /* Restarts the timer of the template at `id`, and gives it a destination. Returns 0 when it has ended meanwhile. */
 static __always_inline int template_renew(const struct lb_query *query, __u32 id,
                                           union lb_dest_ref wanted, __u32 ticks,
@@ -153,7 +195,7 @@ static __always_inline int template_renew(const struct lb_query *query, __u32 id
 	    !conn_life_swap(conn, life, next))
 		return 0;
 	had = conn_dest(conn);
-	if (had.word != wanted.word &&
+	if (!same_real(had, wanted) &&
 	    __sync_val_compare_and_swap((__u64 *)&conn->dest, had.word, wanted.word) == had.word) {
 		dest_count_template(had.dest, had.generation, -1);
 		dest_count_template(wanted.dest, wanted.generation, 1);

@@ -1,4 +1,5 @@
 /** What must hold between the services of a persistence group, which share templates. */
+import { Limit } from '../maps/generated.js'
 import type { Fault } from './problem.js'
 import { groupScope } from './persistence.js'
 import { fault, label, type Settled } from './rule.js'
@@ -21,7 +22,11 @@ export function groupsAgree(services: readonly Settled[]): Fault[] {
     return [{ index, service, group, scope: groupScope(group), persistence }]
   })
   const firstOf = new Map(members.toReversed().map((member) => [member.group, member]))
+  const sizes = new Map<string, number>()
   return members.flatMap((member) => {
+    const size = (sizes.get(member.group) ?? 0) + 1
+    sizes.set(member.group, size)
+    if (size > Limit.maxSiblings) return [oversized(member)]
     const first = firstOf.get(member.group) ?? member
     const faults = first === member ? clashes(member, members) : disagreements(member, first)
     return faults.map(([key, message]) => {
@@ -30,6 +35,11 @@ export function groupsAgree(services: readonly Settled[]): Fault[] {
       return fault(['services', member.index, ...key], 'group_disagreement', text)
     })
   })
+}
+
+function oversized({ index, group }: Member): Fault {
+  const text = `the group ${group} has more than ${Limit.maxSiblings} services`
+  return fault(['services', index, 'persistence', 'group'], 'too_many', text)
 }
 
 type Disagreement = [key: string[], message: string]

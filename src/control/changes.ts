@@ -26,7 +26,7 @@ export type { Change } from './change.js'
 /** All differences between what the maps hold and what they should hold, in the order of the configuration. */
 export function changesOf(plan: Reconciliation): Change[] {
   const groups = groupNames(plan.target.services.map(({ config }) => config))
-  return [
+  const told = [
     ...interfaceChanges(plan),
     ...peerChanges(plan),
     ...settingChanges(plan),
@@ -35,6 +35,18 @@ export function changesOf(plan: Reconciliation): Change[] {
     ...vipChanges(plan),
     ...leftovers(plan),
   ]
+  return told.length > 0 ? told : siblingChanges(plan)
+}
+
+/** Siblings follow from what else changes; they are told when somebody has edited them. */
+function siblingChanges({ live, writeDests }: Reconciliation): Change[] {
+  const written = new Map(writeDests)
+  return live.services.flatMap(({ key, value, destinations }) =>
+    destinations.flatMap(({ id, address, value: before }) => {
+      const name = `services.${value.name}.reals.${realName(key.port, address, before.port)}.sibling`
+      return change(name, before.sibling, written.get(id)?.sibling ?? before.sibling)
+    }),
+  )
 }
 
 function serviceChanges(step: ServiceStep, groups: GroupNames): Change[] {
@@ -74,7 +86,8 @@ function realChanges(path: string, live: LiveService, { target, value }: Service
 }
 
 function destinationChanges(name: string, { value }: LiveDestination, after: TargetDestination, forward: number): Change[] {
-  if (isDestOf(value, after, forward)) return []
+  const { sibling } = value
+  if (isDestOf(value, after, { forward, sibling })) return []
   const weight = change(`${name}.weight`, value.weight, after.weight)
   const effective = change(`${name}.effectiveWeight`, value.effectiveWeight, after.effectiveWeight)
   const has = (flag: number): boolean => (value.flags & flag) !== 0

@@ -66,7 +66,11 @@ function persistenceFields(config: ServiceConfig, hz: number): Pick<Service, Per
 export type DestOwner = Pick<Service, 'id' | 'forward'>
 
 /** The entry of a destination. */
-export function destValue(target: TargetDestination, owner: DestOwner, generation: number): Dest {
+export function destValue(
+  target: TargetDestination,
+  owner: DestOwner,
+  { generation, sibling }: Pick<Dest, 'generation' | 'sibling'>,
+): Dest {
   return {
     addr: addressToWords(target.address),
     mac: macBytes(target.mac ?? NO_MAC),
@@ -81,12 +85,18 @@ export function destValue(target: TargetDestination, owner: DestOwner, generatio
     upper: target.upper,
     lower: target.lower,
     forward: owner.forward,
+    sibling,
   }
 }
 
 /** Whether an entry is what {@link destValue} would make of a destination that has its address, port and service. */
-export function isDestOf(entry: Dest, target: TargetDestination, forward: number): boolean {
+export function isDestOf(
+  entry: Dest,
+  target: TargetDestination,
+  { forward, sibling }: Pick<Dest, 'forward' | 'sibling'>,
+): boolean {
   return (
+    entry.sibling === sibling &&
     entry.weight === target.weight &&
     entry.effectiveWeight === target.effectiveWeight &&
     entry.upper === target.upper &&

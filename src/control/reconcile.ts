@@ -16,6 +16,7 @@ import { buildRing } from '../scheduler/ring.js'
 import type { DestOwner } from './entries.js'
 import { destValue, isDestOf, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
+import { siblingsOf } from './siblings.js'
 import { reconcileInterfaces, reconcilePeers } from './reconcile-links.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
 
@@ -25,6 +26,8 @@ export interface ServiceStep {
   /** The same service now: by VIP, port and protocol, else by name. */
   live: LiveService | undefined
   key: Omit<ServiceKey, 'era'>
+  /** Of the target's destinations. */
+  destIds: readonly number[]
   /** With the seal of its ring, unless that is to be written: {@link sealed}. */
   value: Service
   /** The service gets another ring than it has, or none. */
@@ -79,6 +82,7 @@ export function reconcile(
   const vips = reconcileVips(live, target)
   const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])))
   const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
+  const siblings = siblingsOf(services)
   const matched = new Set(services.flatMap((step) => step.live ?? []))
   const rings = new Set(services.flatMap(({ value }) => (value.ringSize > 0 ? value.ring : [])))
   return {
@@ -86,7 +90,7 @@ export function reconcile(
     live,
     services,
     vips,
-    writeDests: builder.writeDests,
+    writeDests: builder.destWrites(siblings),
     retireDests: retired(live, builder.keptDests),
     newServiceIds: builder.newServiceIds,
     newDestIds: builder.newDestIds,
@@ -147,10 +151,11 @@ export function sealed({ value, ring }: ServiceStep, ringId: number | undefined)
 
 /** Gives ids to services and destinations, and finds out which rings must be written. */
 class ServiceBuilder {
-  readonly writeDests: [number, Dest][] = []
   readonly keptDests = new Set<number>()
   readonly newServiceIds: number[] = []
   readonly newDestIds: number[] = []
+  readonly #destinations: { id: number; target: TargetDestination; owner: DestOwner; live: LiveDestination | undefined }[] =
+    []
   readonly #live: LiveState
   readonly #vipIds: ReadonlyMap<string, number>
   readonly #serviceIds: IdPool
@@ -195,6 +200,7 @@ class ServiceBuilder {
       target,
       live,
       key,
+      destIds,
       value: { ...base, ...(ring === undefined && live !== undefined ? ringOf(live.value) : ring?.fields) },
       ringChanged: ring !== undefined,
       ring: ring?.write,
@@ -212,11 +218,19 @@ class ServiceBuilder {
     const id = live?.id ?? this.#destIds.take()
     this.keptDests.add(id)
     if (live === undefined) this.newDestIds.push(id)
-    else if (isDestOf(live.value, target, owner.forward)) return id
-    // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
-    const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
-    this.writeDests.push([id, destValue(target, owner, generation)])
+    this.#destinations.push({ id, target, owner, live })
     return id
+  }
+
+  /** The entries of destinations that are new or different. */
+  destWrites(siblings: ReadonlyMap<number, number>): [number, Dest][] {
+    return this.#destinations.flatMap(({ id, target, owner, live }): [number, Dest][] => {
+      const sibling = siblings.get(id) ?? 0
+      if (live !== undefined && isDestOf(live.value, target, { forward: owner.forward, sibling })) return []
+      // Grown when it was taken out of use too; a program that still read the old ring may have made a conn since.
+      const generation = live?.value.generation ?? nextGeneration(this.#live.generationOf(id))
+      return [[id, destValue(target, owner, { generation, sibling })]]
+    })
   }
 
   #ring(target: TargetService, destIds: readonly number[]): { fields: RingFields; write: RingWrite | undefined } {

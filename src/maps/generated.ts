@@ -24,6 +24,7 @@ export const Limit = {
   reverseWays: 8,
   tickJiffies: 16,
   maxPeers: 64,
+  maxSiblings: 16,
   maxFragments: 32768,
   limitBuckets: 4096,
   maxVerdicts: 128,
@@ -534,6 +535,7 @@ export interface Dest {
   upper: number
   lower: number
   forward: number
+  sibling: number
 }
 
 /** Codec of {@link Dest}. */
@@ -552,7 +554,8 @@ export const destCodec = new Codec<Dest>(
     upper: [48, u32],
     lower: [52, u32],
     forward: [56, u8],
-    pad: [57, bytes(7)],
+    pad: [57, bytes(3)],
+    sibling: [60, u32],
   }),
 )
 

@@ -122,6 +122,7 @@ function writeDests(maps: LbMaps, table: Table): void {
       srcMac: macBytes(dest.srcMac),
       flags: bitsOf(abi.DestFlag, dest),
       forward: abi.Forward[dest.forward],
+      sibling: dest.sibling === undefined ? 0 : 1 + dest.sibling,
     })
   }
 }

@@ -81,7 +81,7 @@ describe('how the reals are reached', () => {
     expect(() => reach([nat('10.9.0.1', '10.7.0.1', '10.6.0.1')])).toThrow(
       expect.objectContaining({
         code: 'LB_ERR_REAL_OFF_LINK',
-        message: 'forwarding method nat cannot reach 10.7.0.1 of web, 10.6.0.1 of web: the host has no route there by lo, eth1',
+        message: 'forwarding method nat cannot reach 10.6.0.1 of web, 10.7.0.1 of web: the host has no route there by lo, eth1',
       }),
     )
   })

@@ -77,7 +77,10 @@ export function targetOf(from: Config, options: TargetOptions = {}): Target {
 /** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
 export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Array): object {
   const { hashSeed: _, era: __, hz: ___, connBuckets: ____, ...settings } = live.settings
-  const services = live.services.map((service) => observeService(service, slotsOf(service.value)))
+  const named = live.services.flatMap(({ value, destinations }) =>
+    destinations.map((each) => [each.id, `${value.name} ${realText(each)}`] as const),
+  )
+  const services = live.services.map((service) => observeService(service, slotsOf(service.value), new Map(named)))
   const vips = live.vips.map(({ address, value: { flags, echo, up } }) => ({ address, flags, echo, up }))
   return {
     settings,
@@ -90,13 +93,18 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
   }
 }
 
-function observeService({ vip, key, value, destinations }: LiveService, slots: Uint32Array) {
+const realText = ({ value }: LiveDestination): string => `${addressFromWords(value.addr)} ${value.port}`
+
+function observeService(
+  { vip, key, value, destinations }: LiveService,
+  slots: Uint32Array,
+  named: ReadonlyMap<number, string>,
+) {
   const { id: _, ring: __, ringCrc: ___, ...entry } = value
-  const real = ({ value: dest }: LiveDestination) => `${addressFromWords(dest.addr)} ${dest.port}`
-  const names = new Map(destinations.map((destination) => [destination.id, real(destination)]))
+  const names = new Map(destinations.map((destination) => [destination.id, realText(destination)]))
   const facts = destinations.map((destination) => {
-    const { service: ____, generation: _____, ...rest } = destination.value
-    return { real: real(destination), ...rest }
+    const { service: ____, generation: _____, sibling, ...rest } = destination.value
+    return { real: realText(destination), ...rest, sibling: named.get(sibling - 1) }
   })
   return {
     key: `${vip} ${key.protocol} ${key.port}`,
