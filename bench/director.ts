@@ -1,4 +1,4 @@
-/** A dataplane with the tables that the packet benchmarks use: 5 services, 100 destinations, mh rings of 16,381 slots. */
+/** A dataplane with the tables that the packet benchmarks use: 10 services, 152 destinations, mh rings of 16,381 slots. */
 import { parseConfig } from '../src/config/parse.js'
 import type { Config } from '../src/config/schema.js'
 import { applyReconciliation } from '../src/control/apply.js'
@@ -14,23 +14,42 @@ export const VIP6 = '2001:db8:ffff::10'
 export const DIRECTOR_MAC = '02:00:00:00:00:d0'
 /** Of the interface that the reals are reached by, when it is another one. */
 export const WAY_OUT_MAC = '02:00:00:00:00:d1'
-export const REALS_PER_SERVICE = 20
+/** That reals of nat listen on. */
+export const REAL_PORT = 8080
+
+interface BenchService {
+  name: string
+  vip: string
+  port: number
+  protocol: 'tcp' | 'udp'
+  scheduler: 'mh' | 'rr' | 'wlc'
+  reals: number
+  forward?: 'nat'
+}
 
 const SERVICES = [
-  { name: 'web4', vip: VIP4, port: 80, protocol: 'tcp', scheduler: 'mh' },
-  { name: 'rr4', vip: VIP4, port: 81, protocol: 'tcp', scheduler: 'rr' },
-  { name: 'dns4', vip: VIP4, port: 53, protocol: 'udp', scheduler: 'mh' },
-  { name: 'web6', vip: VIP6, port: 80, protocol: 'tcp', scheduler: 'mh' },
-  { name: 'dns6', vip: VIP6, port: 53, protocol: 'udp', scheduler: 'mh' },
-] as const
+  { name: 'web4', vip: VIP4, port: 80, protocol: 'tcp', scheduler: 'mh', reals: 20 },
+  { name: 'rr4', vip: VIP4, port: 81, protocol: 'tcp', scheduler: 'rr', reals: 20 },
+  { name: 'dns4', vip: VIP4, port: 53, protocol: 'udp', scheduler: 'mh', reals: 20 },
+  { name: 'web6', vip: VIP6, port: 80, protocol: 'tcp', scheduler: 'mh', reals: 20 },
+  { name: 'dns6', vip: VIP6, port: 53, protocol: 'udp', scheduler: 'mh', reals: 20 },
+  { name: 'wlc4', vip: VIP4, port: 82, protocol: 'tcp', scheduler: 'wlc', reals: 10 },
+  { name: 'nat4', vip: VIP4, port: 83, protocol: 'tcp', scheduler: 'mh', reals: 20, forward: 'nat' },
+  { name: 'nat6', vip: VIP6, port: 83, protocol: 'tcp', scheduler: 'mh', reals: 20, forward: 'nat' },
+  { name: 'single4', vip: VIP4, port: 84, protocol: 'tcp', scheduler: 'mh', reals: 1, forward: 'nat' },
+  { name: 'single6', vip: VIP6, port: 84, protocol: 'tcp', scheduler: 'mh', reals: 1, forward: 'nat' },
+] as const satisfies readonly BenchService[]
+
+const MOST_REALS = 20
 
 export type ServiceName = (typeof SERVICES)[number]['name']
 
 /** The addresses of a service's reals. */
 export function realsOf(name: ServiceName): string[] {
-  const service = SERVICES.findIndex((each) => each.name === name)
-  const numbers = Array.from({ length: REALS_PER_SERVICE }, (_, index) => service * REALS_PER_SERVICE + index + 1)
-  return numbers.map((number) => (SERVICES[service]?.vip === VIP6 ? `2001:db8:2::${number}` : `10.2.0.${number}`))
+  const index = SERVICES.findIndex((each) => each.name === name)
+  const service = SERVICES[index]
+  const numbers = Array.from({ length: service?.reals ?? 0 }, (_, real) => index * MOST_REALS + real + 1)
+  return numbers.map((number) => (service?.vip === VIP6 ? `2001:db8:2::${number}` : `10.2.0.${number}`))
 }
 
 /** The MAC of a real: the last number of its address, which no two share. */
@@ -38,13 +57,17 @@ export function realMac(address: string): string {
   return `02:00:00:00:01:${Number(address.split(/[.:]/).at(-1)).toString(16).padStart(2, '0')}`
 }
 
-export const REAL_MACS: ReadonlySet<string> = new Set(SERVICES.flatMap(({ name }) => realsOf(name).map(realMac)))
+/** The addresses of all reals by their MACs. */
+export const REALS: ReadonlyMap<string, string> = new Map(
+  SERVICES.flatMap(({ name }) => realsOf(name).map((address) => [realMac(address), address])),
+)
 
 /** Month-long timeouts: no conn runs out while it is measured. */
 function benchConfig(): Config {
   const services = SERVICES.map((service) => {
     const scheduler = service.scheduler === 'mh' ? { name: 'mh', tableSize: 16381, ports: true } : service.scheduler
-    return { ...service, scheduler, reals: realsOf(service.name) }
+    const port = 'forward' in service ? REAL_PORT : service.port
+    return { ...service, scheduler, reals: realsOf(service.name).map((address) => ({ address, port })) }
   })
   const file = { version: 1, interfaces: ['in'], timeouts: { tcp: '744h', tcpFin: '744h', udp: '744h' }, services }
   return configOf(JSON.stringify(file))

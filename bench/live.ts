@@ -9,7 +9,7 @@ import { padTo } from '../test/support/packet/bytes.js'
 import { CpuClock } from './cpu.js'
 import { DIRECTOR_MAC, VIP4 } from './director.js'
 import { BenchLab, GENERATOR_MAC, type Row } from './lab.js'
-import { type BenchFrame, loadDataplane, loadLive } from './objects.js'
+import { type BenchFrame, loadDataplane, loadLive, TEMPLATE_BYTES } from './objects.js'
 import { type PathContext, type PathName, PATHS } from './paths.js'
 import { median, ratios, type Summary, summary } from './statistics.js'
 import { formatTable, rounded } from './table.js'
@@ -52,7 +52,7 @@ const TEMPLATE = packet(
 ).bytes()
 
 function frameOf(row: Row, flows: number, random: boolean): BenchFrame {
-  return { way: row.index, bytes: padTo(TEMPLATE, 80), family: 4, flowMask: flows - 1, random: random ? 1 : 0 }
+  return { way: row.index, bytes: padTo(TEMPLATE, TEMPLATE_BYTES), family: 4, flowMask: flows - 1, random: random ? 1 : 0 }
 }
 
 class Traffic {

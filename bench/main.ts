@@ -10,9 +10,10 @@ import { pinTo } from './cpu.js'
 import { benchLive, printLive, printLiveTargets } from './live.js'
 import { benchMemory, printMemory } from './memory.js'
 import { DATAPLANE_OBJECT } from './objects.js'
+import { benchSweep, printSweep } from './sweep.js'
 import { benchTestrun, printTestrun } from './testrun.js'
 
-const PARTS = ['testrun', 'live', 'apply', 'memory', 'conns'] as const
+const PARTS = ['testrun', 'live', 'apply', 'sweep', 'memory', 'conns'] as const
 type Part = (typeof PARTS)[number]
 
 interface Options {
@@ -21,6 +22,7 @@ interface Options {
   repeats: number
   cpu: number
   object: string
+  match: string
   json?: string
 }
 
@@ -41,6 +43,7 @@ const options = new Command('bench')
   .option('--repeats <n>', 'packets per round of a test run', positive, 1_000_000)
   .option('--cpu <n>', 'the CPU to measure on', wholeNumber, availableParallelism() - 1)
   .option('--object <file>', 'the dataplane to measure, to compare builds', DATAPLANE_OBJECT)
+  .option('--match <text>', 'of the test run only packets whose name contains it', '')
   .option('--json <file>', 'write the results there, too')
   .parse()
   .opts<Options>()
@@ -76,6 +79,11 @@ async function main(): Promise<void> {
     results.apply = apply
     print('Plan and apply: milliseconds', printApply(apply))
     print('Plan and apply: targets', printApplyTargets(apply))
+  }
+  if (wanted('sweep')) {
+    const sweep = await benchSweep(options.rounds, options.object)
+    results.sweep = sweep
+    print('Sweeper: one pass over a table of a million', printSweep(sweep))
   }
   if (wanted('memory')) {
     const memory = await benchMemory(options.object)

@@ -1,6 +1,7 @@
 /** The program under test and the bench's own programs, loaded. */
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bytes, struct, u32 } from '../src/btf/layout.js'
 import { DEFAULTS } from '../src/config/defaults.js'
@@ -12,10 +13,11 @@ import { Collection } from '../src/loader/collection.js'
 import { Codec, u32Codec, u64Codec } from '../src/maps/codec.js'
 import type { ObjectDescriptor } from '../src/maps/descriptor.js'
 import { perCpuMap, plainMap } from '../src/maps/descriptor.js'
-import { xdpLb } from '../src/maps/generated.js'
+import { tcReply, xdpLb } from '../src/maps/generated.js'
 import { MapType } from '../src/maps/map-type.js'
 
-const TEMPLATE_BYTES = 80
+/** Of the frame in a {@link BenchFrame}, which may be shorter. */
+export const TEMPLATE_BYTES = 112
 
 /** `struct bench_frame`: the frame that the wrapper makes anew for every repeat, and its flows. */
 export interface BenchFrame {
@@ -51,10 +53,14 @@ export const testrunObject = {
   maps: {
     frame,
     target: plainMap({ name: 'target', type: MapType.progArray, flags: 0 }, u32Codec, u32Codec),
+    tcTarget: plainMap({ name: 'tc_target', type: MapType.progArray, flags: 0 }, u32Codec, u32Codec),
   },
   programs: {
     wrapper: { name: 'wrapper', section: 'xdp.frags' },
+    wrapperLong: { name: 'wrapper_long', section: 'xdp.frags' },
     txOnly: { name: 'tx_only', section: 'xdp.frags' },
+    tcWrapper: { name: 'tc_wrapper', section: 'tc' },
+    tcOkOnly: { name: 'tc_ok_only', section: 'tc' },
   },
 }
 
@@ -103,6 +109,13 @@ export async function loadDataplane(object: string): Promise<Collection<typeof x
   const hz = await measureHz(dataplane.programs.lbClock)
   dataplane.maps.settings.set(0, { ...EMPTY_SETTINGS, hashSeed: randomBytes(8).readBigUInt64LE(), connBuckets: buckets, hz })
   return dataplane
+}
+
+/** The replies' programs over the maps of a dataplane, from the object beside its own. */
+export function loadReply(object: string, dataplane: Collection<typeof xdpLb>): Promise<Collection<typeof tcReply>> {
+  const spec = CollectionSpec.parse(contentsOf(join(dirname(object), `${tcReply.name}.o`)), tcReply.name)
+  for (const table of ['conns', 'reverse']) spec.map(table).maxEntries = connBuckets(DEFAULTS.conns.max)
+  return Collection.load(spec, tcReply, { mapReplacements: dataplane.maps })
 }
 
 export function loadTestrun(): Promise<Collection<typeof testrunObject>> {

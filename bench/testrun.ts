@@ -1,24 +1,30 @@
 /**
  * What a packet costs by itself: BPF_PROG_TEST_RUN behind a wrapper that makes the packet anew for every repeat,
- * less the same wrapper in front of a program that only returns XDP_TX.
+ * less the same wrapper in front of a program that only returns XDP_TX. Replies of nat likewise at TC, in a namespace
+ * that has a way to the clients.
  */
 import type { Collection } from '../src/loader/collection.js'
 import type { Program } from '../src/loader/program.js'
-import type { xdpLb } from '../src/maps/generated.js'
+import type { NativeTestRunResult } from '../src/native.js'
+import type { tcReply, xdpLb } from '../src/maps/generated.js'
 import { verdictNames } from '../src/maps/generated.js'
 import type { RawMap } from '../src/maps/raw-map.js'
 import { macFromBytes } from '../src/net/mac.js'
 import { describeDifference } from '../test/support/packet/diff.js'
-import { DIRECTOR_MAC, fillTables, REAL_MACS } from './director.js'
-import { loadDataplane, loadTestrun, type testrunObject } from './objects.js'
-import { benchFrame, flowOf, FULL, KNOWN, NEW, type Scenario } from './scenarios.js'
+import { ReplyNetwork } from '../test/support/reply-network.js'
+import { DIRECTOR_MAC, fillTables, REALS } from './director.js'
+import { NAT_KNOWN, NAT_NEW } from './nat-scenarios.js'
+import { type BenchFrame, loadDataplane, loadReply, loadTestrun, type testrunObject } from './objects.js'
+import { CLIENT_NETWORKS, flowOf, FRAME_BYTES } from './packets.js'
+import { benchFrame, FULL, type Hook, KNOWN, NEW, type Scenario } from './scenarios.js'
 import { median, type Summary, summary } from './statistics.js'
 import { formatTable, rounded } from './table.js'
 
 /** Test runs without a context claim to come from the loopback device. */
 const TEST_RUN_INGRESS = 1
 const XDP_PASS = 2
-const XDP_TX = 3
+/** Of a packet that was forwarded or answered: XDP_TX, TC_ACT_REDIRECT, TC_ACT_OK. */
+const ACTIONS: Record<Hook, number> = { xdp: 3, ingress: 7, egress: 0 }
 /** Frames of one scenario whose every byte is checked before it is timed. */
 const CHECKED_FRAMES = 64
 /** A few new flows find no room although the table is far from full: both their buckets are. */
@@ -27,12 +33,16 @@ const FEW_EXCEPTED = 0.99
 const FILLING_FLOWS = 6_000_000
 /** Verdicts from here on pass the packet to the host (bpf/lib/verdict.h). */
 const FIRST_PASS = 32
+/** And before, from here on are answered. */
+const FIRST_ANSWER = 16
 
 export interface TestrunOptions {
   rounds: number
   repeats: number
   /** The dataplane's object file. */
   object: string
+  /** Only scenarios whose name contains this. */
+  match: string
 }
 
 export interface TestrunResult {
@@ -47,42 +57,57 @@ export interface TestrunResult {
 }
 
 type Dataplane = Collection<typeof xdpLb>
+type Reply = Collection<typeof tcReply>
 type Wrapper = Collection<typeof testrunObject>
+
+/** What is loaded, for all scenarios. */
+interface Loaded {
+  dataplane: Dataplane
+  reply: Reply
+  wrapper: Wrapper
+  network: ReplyNetwork
+}
 
 /** One scenario against one dataplane. */
 export class Bench {
   readonly scenario: Scenario
   readonly gross: number[] = []
   readonly baseline: number[] = []
-  readonly #dataplane: Dataplane
-  readonly #wrapper: Wrapper
+  readonly #loaded: Loaded
 
-  constructor(scenario: Scenario, dataplane: Dataplane, wrapper: Wrapper) {
+  constructor(scenario: Scenario, loaded: Loaded) {
     this.scenario = scenario
-    this.#dataplane = dataplane
-    this.#wrapper = wrapper
+    this.#loaded = loaded
   }
 
   /** Makes the conns that the scenario supposes. */
   prepare(): void {
     const { opening, frame, flows, conns } = this.scenario
-    if (conns === 'full') this.#run(this.#dataplane.programs.xdpLb, FILLING_FLOWS)
+    if (conns === 'full') this.#request(frame, FILLING_FLOWS)
     if (conns !== 'known') return
-    const sequential = { random: 0 }
-    for (const bytes of opening === undefined ? [frame] : [opening, frame]) {
-      this.#wrapper.maps.frame.set(0, { ...benchFrame(this.scenario, bytes), ...sequential })
-      this.#run(this.#dataplane.programs.xdpLb, flows.count)
-    }
+    for (const bytes of opening) this.#request(bytes, flows.count)
+    this.#set(frame, { random: 0 })
+    this.#run(this.#program(), flows.count)
+  }
+
+  /** One packet of each flow through xdp_lb. */
+  #request(bytes: Uint8Array, flows: number): void {
+    this.#set(bytes, { random: 0 })
+    this.#runXdp(this.#loaded.dataplane.programs.xdpLb, bytes, flows)
+  }
+
+  #set(bytes: Uint8Array, more: Partial<BenchFrame> = {}): void {
+    this.#loaded.wrapper.maps.frame.set(0, { ...benchFrame(this.scenario, bytes), ...more })
   }
 
   /** Compares frames one by one with what has to come out of them. */
   check(): void {
-    this.#wrapper.maps.frame.set(0, benchFrame(this.scenario))
-    const { verdict, name } = this.scenario
-    const action = verdict >= FIRST_PASS ? XDP_PASS : XDP_TX
+    this.#set(this.scenario.frame)
+    const { verdict, name, hook } = this.scenario
+    const action = verdict >= FIRST_PASS ? XDP_PASS : ACTIONS[hook]
     for (let index = 0; index < CHECKED_FRAMES; index++) {
       const before = this.#count()
-      const { retval, data } = this.#run(this.#dataplane.programs.xdpLb, 1)
+      const { retval, data } = this.#run(this.#program(), 1)
       if (this.#count() !== before + 1n || retval !== action) {
         throw new Error(`${name}: action ${retval}, not counted as ${verdictNames[verdict]}: ${this.#verdicts()}`)
       }
@@ -91,29 +116,32 @@ export class Bench {
   }
 
   #checkFrame(data: Uint8Array): void {
-    const { scenario } = this
-    const expected = scenario.expected(flowOf(scenario, data))
-    if (scenario.verdict < 16) {
-      const real = macFromBytes(data.subarray(0, 6))
-      if (!REAL_MACS.has(real)) throw new Error(`${scenario.name}: sent to ${real}, which is no real`)
-      if (macFromBytes(data.subarray(6, 12)) !== DIRECTOR_MAC) throw new Error(`${scenario.name}: wrong source MAC`)
-      expected.set(data.subarray(0, 12))
+    const { name, family, verdict, hook, expected } = this.scenario
+    const toReal = hook === 'xdp' && verdict < FIRST_ANSWER
+    const real = toReal ? REALS.get(macFromBytes(data.subarray(0, 6))) : ''
+    if (real === undefined) throw new Error(`${name}: sent to the MAC of no real`)
+    const wanted = expected(family === 0 ? 0 : flowOf(family, data), real)
+    if (toReal) {
+      if (macFromBytes(data.subarray(6, 12)) !== DIRECTOR_MAC) throw new Error(`${name}: wrong source MAC`)
+      wanted.set(data.subarray(0, 12))
     }
-    if (Buffer.compare(data, expected) !== 0) {
-      throw new Error(`${scenario.name}: wrong frame\n${describeDifference(data, expected)}`)
+    if (Buffer.compare(data, wanted) !== 0) {
+      throw new Error(`${name}: wrong frame\n${describeDifference(data, wanted)}`)
     }
   }
 
   /** One round: the wrapper alone, then with the program; every packet must have had the scenario's verdict. */
   measure(repeats: number): void {
-    this.#wrapper.maps.frame.set(0, benchFrame(this.scenario))
-    this.baseline.push(this.#run(this.#wrapper.programs.txOnly, repeats).durationNs)
-    if (this.scenario.conns === 'none') emptyArray(this.#dataplane.maps.conns.raw)
+    const { dataplane, wrapper } = this.#loaded
+    const { hook, frame, conns, name } = this.scenario
+    this.#set(frame)
+    this.baseline.push(this.#run(hook === 'xdp' ? wrapper.programs.txOnly : wrapper.programs.tcOkOnly, repeats).durationNs)
+    if (conns === 'none') forgetConns(dataplane.maps)
     const before = this.#count()
-    this.gross.push(this.#run(this.#dataplane.programs.xdpLb, repeats).durationNs)
+    this.gross.push(this.#run(this.#program(), repeats).durationNs)
     const counted = this.#count() - before
-    if (Number(counted) >= repeats * (this.scenario.conns === 'known' ? 1 : FEW_EXCEPTED)) return
-    throw new Error(`${this.scenario.name}: ${counted} of ${repeats} packets had the verdict: ${this.#verdicts()}`)
+    if (Number(counted) >= repeats * (conns === 'known' ? 1 : FEW_EXCEPTED)) return
+    throw new Error(`${name}: ${counted} of ${repeats} packets had the verdict: ${this.#verdicts()}`)
   }
 
   result(): TestrunResult {
@@ -128,19 +156,39 @@ export class Bench {
     }
   }
 
-  #run(program: Program, repeat: number) {
-    this.#wrapper.maps.target.set(0, program.native.fd)
-    return this.#wrapper.programs.wrapper.run({ data: this.scenario.frame, repeat })
+  #program(): Program {
+    const { dataplane, reply } = this.#loaded
+    const { tcReplyIngress, tcReplyEgress } = reply.programs
+    return { xdp: dataplane.programs.xdpLb, ingress: tcReplyIngress, egress: tcReplyEgress }[this.scenario.hook]
+  }
+
+  #run(program: Program, repeat: number): NativeTestRunResult {
+    const { hook, frame: data } = this.scenario
+    if (hook === 'xdp') return this.#runXdp(program, data, repeat)
+    const { wrapper, network } = this.#loaded
+    wrapper.maps.tcTarget.set(0, program.native.fd)
+    return network.enter(() => wrapper.programs.tcWrapper.run({ data, repeat }))
+  }
+
+  #runXdp(program: Program, data: Uint8Array, repeat: number): NativeTestRunResult {
+    const { maps, programs } = this.#loaded.wrapper
+    maps.target.set(0, program.native.fd)
+    return (data.length > FRAME_BYTES ? programs.wrapperLong : programs.wrapper).run({ data, repeat })
   }
 
   #count(): bigint {
-    return this.#dataplane.maps.verdicts.sum(this.scenario.verdict) ?? 0n
+    return this.#loaded.dataplane.maps.verdicts.sum(this.scenario.verdict) ?? 0n
   }
 
   #verdicts(): string {
-    const counted = [...this.#dataplane.maps.verdicts.sums()].filter(([, count]) => count > 0n)
+    const counted = [...this.#loaded.dataplane.maps.verdicts.sums()].filter(([, count]) => count > 0n)
     return counted.map(([verdict, count]) => `${verdictNames[verdict]} ${count}`).join(', ')
   }
+}
+
+/** Empties the table, and what counts what is in it. */
+function forgetConns({ conns, reverse, destState }: Dataplane['maps']): void {
+  for (const { raw } of [conns, reverse, destState]) emptyArray(raw)
 }
 
 /** Zeroes an array map. */
@@ -155,25 +203,33 @@ function emptyArray(map: RawMap): void {
 }
 
 /** All scenarios in turn, round by round. */
-export async function benchTestrun({ rounds, repeats, object }: TestrunOptions): Promise<TestrunResult[]> {
+export async function benchTestrun({ rounds, repeats, object, match }: TestrunOptions): Promise<TestrunResult[]> {
   using wrapper = await loadTestrun()
+  using network = new ReplyNetwork({ mac: DIRECTOR_MAC, clients: CLIENT_NETWORKS })
   const results: TestrunResult[] = []
-  for (const scenarios of [KNOWN, NEW, FULL]) {
+  for (const all of [[...KNOWN, ...NAT_KNOWN], [...NEW, ...NAT_NEW], FULL]) {
+    const scenarios = all.filter(({ name }) => name.includes(match))
+    if (scenarios.length === 0) continue
     using dataplane = await loadDataplane(object)
+    using reply = await loadReply(object, dataplane)
     fillTables(dataplane.maps, { ingress: TEST_RUN_INGRESS, egress: TEST_RUN_INGRESS })
-    const benches = scenarios.map((scenario) => new Bench(scenario, dataplane, wrapper))
-    for (const bench of benches) {
-      bench.prepare()
-      bench.check()
-    }
-    for (const bench of benches) bench.measure(repeats)
-    for (const bench of benches) bench.gross.length = bench.baseline.length = 0
-    for (let round = 0; round < rounds; round++) {
-      for (const bench of benches) bench.measure(repeats)
-    }
-    results.push(...benches.map((bench) => bench.result()))
+    const benches = scenarios.map((scenario) => new Bench(scenario, { dataplane, reply, wrapper, network }))
+    results.push(...measureAll(benches, rounds, repeats))
   }
   return results
+}
+
+function measureAll(benches: readonly Bench[], rounds: number, repeats: number): TestrunResult[] {
+  for (const bench of benches) {
+    bench.prepare()
+    bench.check()
+  }
+  for (const bench of benches) bench.measure(repeats)
+  for (const bench of benches) bench.gross.length = bench.baseline.length = 0
+  for (let round = 0; round < rounds; round++) {
+    for (const bench of benches) bench.measure(repeats)
+  }
+  return benches.map((bench) => bench.result())
 }
 
 export function printTestrun(results: readonly TestrunResult[]): string {

@@ -11,7 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define FRAME_TEMPLATE_LEN    80
+#define FRAME_TEMPLATE_LEN    112
 #define FLOWS_PER_CLIENT_BITS 4
 #define FIRST_PORT            1024
 
@@ -23,7 +23,7 @@
 #define IPV6_SRC_WORD3 (ETH_LEN + 20)
 #define IPV6_L4        (ETH_LEN + 40)
 
-/* frame[0]: the frame to make and the flows to spread it over. bench/scenario.ts writes it. */
+/* frame[0]: the frame to make and the flows to spread it over. bench/packets.ts writes it. */
 struct bench_frame {
 	__u8 bytes[FRAME_TEMPLATE_LEN];
 	__u32 family;    /* 4 or 6: the client's address and port change; 0: nothing does */
@@ -96,12 +96,9 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 	}
 }
 
-/* The next frame, in place, and what it was made from; NULL when there is no room for `len` bytes.
- */
-static __always_inline const struct bench_frame *frame_next(struct xdp_md *ctx, __u32 len)
+/* The next frame at `data`, and what it was made from; NULL when there is no room for `len` bytes. */
+static __always_inline const struct bench_frame *frame_next(void *data, void *end, __u32 len)
 {
-	void *end = (void *)(long)ctx->data_end;
-	void *data = (void *)(long)ctx->data;
 	const struct bench_frame *from;
 	__u32 zero = 0;
 

@@ -47,7 +47,8 @@ struct {
 SEC("xdp")
 int generate(struct xdp_md *ctx)
 {
-	const struct bench_frame *from = frame_next(ctx, FRAME_LEN);
+	const struct bench_frame *from =
+		frame_next((void *)(long)ctx->data, (void *)(long)ctx->data_end, FRAME_LEN);
 
 	return from ? bpf_redirect_map(&generator_out, from->way, 0) : XDP_ABORTED;
 }
