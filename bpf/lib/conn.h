@@ -238,7 +238,21 @@ LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u
 	if (!pkt || !dest || !set)
 		return 0;
 	tuple_of(&tuple, pkt, dest);
-	return reverse_insert(&tuple, number, set, ticks_now());
+	return reverse_insert(&tuple, number, set);
+}
+
+/* nat: makes room in reverse for the conn that the packet would have; 0 when there can be none. */
+LB_SUBPROGRAM int conn_reverse_room(struct lb_packet *pkt, __u32 dest_id)
+{
+	const struct lb_dest *dest = dest_lookup(dest_id);
+	const struct lb_settings *set = settings_get();
+	struct lb_tuple tuple;
+
+	if (!pkt || !dest || !set)
+		return 0;
+	tuple_of(&tuple, pkt, dest);
+	return reverse_make_room(tuple_hash(&tuple, set->hash_seed), set->conn_buckets,
+	                         ticks_now());
 }
 
 /*

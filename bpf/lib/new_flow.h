@@ -134,7 +134,7 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 	const struct lb_settings *set = settings_get();
 	const struct lb_service *service;
 	__u32 control = 0, flags;
-	int nat, settled;
+	int nat, recorded, settled;
 
 	if (!pkt || !set)
 		return LB_DROP_TABLE_FULL;
@@ -150,7 +150,10 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 		                        service->persistence_scope, service->persistence_prefix);
 	flags = control || (service->flags & LB_SVC_F_NO_REUSE) ? LB_CONN_F_NO_REUSE : 0;
 	nat = service->forward == LB_FORWARD_NAT;
-	if (!conn_record(pkt, pkt->dest_id, flags, control)) {
+	recorded = conn_record(pkt, pkt->dest_id, flags, control);
+	if (!recorded && nat && conn_reverse_room(pkt, pkt->dest_id))
+		recorded = conn_record(pkt, pkt->dest_id, flags, control);
+	if (!recorded) {
 		if (control)
 			template_leave(control, 1, ticks_now());
 		return nat ? LB_DROP_TABLE_FULL : LB_FORWARD_STATELESS;

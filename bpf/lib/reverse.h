@@ -160,14 +160,16 @@ static __always_inline int reverse_left_over(union lb_reverse_word word, __u32 e
 	        !(conn_life(conn_at(&place)).flags & LB_CONN_F_LIVE));
 }
 
-/* Writes an entry where there is room; 1 + its number, 0 when there is none. */
-static __always_inline __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets)
+/* Makes an entry for a conn; 1 + its number, 0 when there is no room. */
+static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
+                                            const struct lb_settings *set)
 {
+	__u64 hash = tuple_hash(tuple, set->hash_seed);
 	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
 	__u32 choice, way;
 
 	for (choice = 0; choice < 2; choice++) {
-		__u32 index = conn_bucket_index(buckets, hash, choice);
+		__u32 index = conn_bucket_index(set->conn_buckets, hash, choice);
 		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
 
 		if (!bucket)
@@ -185,7 +187,10 @@ static __always_inline __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets
 	return 0;
 }
 
-/* Ends one conn that is dead or half-open, of those whose entries are where one of this hash belongs. */
+/*
+ * Ends one conn that is dead or half-open, of those whose entries are where one of this hash belongs: a
+ * flood that fills this index shuts nobody out.
+ */
 LB_SUBPROGRAM int reverse_make_room(__u64 hash, __u32 buckets, __u32 now)
 {
 	__u32 choice, way;
@@ -200,28 +205,13 @@ LB_SUBPROGRAM int reverse_make_room(__u64 hash, __u32 buckets, __u32 now)
 			union lb_reverse_word word = {
 				.word = *(volatile __u64 *)&bucket->slot[way]};
 
-			if (conn_take(word.slot.conn, LB_TAKE_HALF_OPEN, 0, now)) {
+			if (word.slot.tag && conn_take(word.slot.conn, LB_TAKE_HALF_OPEN, 0, now)) {
 				conn_free(word.slot.conn);
 				return 1;
 			}
 		}
 	}
 	return 0;
-}
-
-/*
- * Makes an entry for a conn, if need be in place of a half-open one's, so that a flood that fills
- * this index shuts nobody out. 1 + the number of the entry, 0 when there is no room.
- */
-static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
-                                            const struct lb_settings *set, __u32 now)
-{
-	__u64 hash = tuple_hash(tuple, set->hash_seed);
-	__u32 entry = reverse_write(hash, conn, set->conn_buckets);
-
-	if (entry || !reverse_make_room(hash, set->conn_buckets, now))
-		return entry;
-	return reverse_write(hash, conn, set->conn_buckets);
 }
 
 #endif
