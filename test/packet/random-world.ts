@@ -1,6 +1,6 @@
 /** Random configurations of a director, for fast-check: every key of a service, destinations in any condition. */
 import fc from 'fast-check'
-import { plainService, serviceKey, type Destination, type Service, type Table } from '../support/oracle.js'
+import { plainService, serviceKey, type Destination, type Persistence, type Service, type Table } from '../support/oracle.js'
 import { EMPTY_PORT, TWIN_PORT } from './frames.js'
 import {
   addQueryService,
@@ -107,7 +107,8 @@ function know(table: Table, family: Family, protocol: Transport, known: NonNulla
   knowConn(table, family, protocol, known.real, isTcp ? { state: known.state } : {})
   const conn = table.conns.get(connOf(family, protocol))
   if (conn === undefined) return
-  if (known.is === 'expired') conn.expires = 1n
+  // Swept: whether one that still counts is pushed out depends on where other flows lie.
+  if (known.is === 'expired') Object.assign(conn, { expires: 1n, live: false })
   if (known.is === 'orphaned') conn.generation -= 1
   if (known.is === 'child') conn.noReuse = true
 }
@@ -126,6 +127,18 @@ function fill(table: Table, family: Family, protocol: Transport, chosen: Kind): 
   if (chosen.known !== undefined) know(table, family, protocol, chosen.known)
   if (chosen.twin) addTwin(table, family, protocol)
   if (chosen.portZero) makePortZero(table, family, protocol)
+}
+
+/** One template for both services of a VIP: a client's conns to them go to the same real. */
+export function makeGroup(table: Table, family: Family, shared: Omit<Persistence, 'scope'>): void {
+  for (const protocol of PROTOCOLS) {
+    const service = [...table.services.values()].find(({ id }) => id === serviceId(family, protocol))
+    if (service !== undefined) service.persistence = { ...shared, scope: 0x8000_0000 + family }
+    for (const real of REAL_MACS.keys()) {
+      const other = protocol === 'tcp' ? 'udp' : 'tcp'
+      destOf(table, family, protocol, real).sibling = destId(family, other, real)
+    }
+  }
 }
 
 /** A second service on the same reals: what a client's two conns to them must not be mistaken for each other by. */
@@ -155,6 +168,7 @@ const choices = fc.record({
     minLength: 2,
     maxLength: 2,
   }),
+  groups: fc.array(fc.option(persistence, { nil: undefined, freq: 3 }), { minLength: 2, maxLength: 2 }),
   peers: fc.subarray([STRANGER_MAC, ROUTER_MAC], { maxLength: 1 }),
   answers: fc.boolean(),
 })
@@ -172,6 +186,8 @@ export const randomWorld: fc.Arbitrary<() => Table> = choices.map((chosen) => ()
         const empty = plainService({ id, scheduler: 'wrr', sloppy: true, ring: [], noReal: one?.fields.noReal ?? 'drop' })
         table.services.set(serviceKey(VIP_ID[family], protocol, EMPTY_PORT), empty)
       })
+      const group = chosen.groups[index]
+      if (group !== undefined) makeGroup(table, family, group)
       const forward = chosen.queries[index]
       if (forward !== undefined) addQueryService(table, family, forward)
     })

@@ -139,7 +139,7 @@ function newFlow(table: Table, flow: Flow): Decision {
   if (passed !== undefined) return passed
   const { persistence } = service
   const template = persistence === undefined ? undefined : templateOf(flow, persistence)
-  const bound = template === undefined || persistence === undefined ? undefined : affinity(table, template, persistence)
+  const bound = template === undefined || persistence === undefined ? undefined : affinity(table, template, persistence, service.id)
   const chosen = bound ?? schedule(table, flow, service)
   if (chosen === undefined) return withoutReal(table, flow, service)
   return start(table, flow, service, chosen)

@@ -94,6 +94,8 @@ export interface Destination {
   upper: number
   /** Conns below which it does no longer; 0: three quarters of `upper`. */
   lower: number
+  /** The id of the same real in another service of its persistence group, all of them in a circle. */
+  sibling?: number
 }
 
 export interface Conn {

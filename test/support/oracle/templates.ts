@@ -2,7 +2,7 @@
 import { addressFromWords, addressToWords } from '../../../src/net/address.js'
 import { childrenOf, destinationOf } from './conns.js'
 import type { Flow } from './decision.js'
-import { templateKey, type Destination, type Persistence, type Table } from './table.js'
+import { templateKey, type Conn, type Destination, type Persistence, type Table } from './table.js'
 
 /** The first `bits` of an address; IPv4 counts as ::ffff:a.b.c.d. */
 function underPrefix(address: string, bits: number): string {
@@ -27,8 +27,21 @@ function takesTemplates(dest: Destination, persistence: Persistence): boolean {
   return dest.weight === 0 && !persistence.expireQuiescent
 }
 
-/** The destination that the client's template has for its next conn. */
-export function affinity(table: Table, key: string, persistence: Persistence): number | undefined {
+/** The same real in another service of its group. */
+function inService(table: Table, destId: number, service: number): [number, Destination] | undefined {
+  const real = table.dests.get(destId)
+  return [...table.dests].find(
+    ([, { live, service: own, address }]) => live && own === service && address === real?.address,
+  )
+}
+
+/** The destination in a service that the client's template has for its next conn. */
+export function affinity(
+  table: Table,
+  key: string,
+  persistence: Persistence,
+  service: number,
+): number | undefined {
   const template = table.conns.get(key)
   if (template?.live !== true) return undefined
   if (template.expires <= table.now) {
@@ -36,19 +49,29 @@ export function affinity(table: Table, key: string, persistence: Persistence): n
     const late = table.now - template.expires
     template.expires += (late / table.rearmNs + 1n) * table.rearmNs
   }
-  const dest = destinationOf(table, template)
-  return dest !== undefined && takesTemplates(dest, persistence) ? template.dest : undefined
+  if (destinationOf(table, template) === undefined) return undefined
+  const [id, dest] = inService(table, template.dest, service) ?? []
+  return dest !== undefined && takesTemplates(dest, persistence) ? id : undefined
+}
+
+/** The destination that a template names after a conn to this one: of a group it goes on naming the first. */
+function namedAfter(table: Table, had: Conn | undefined, destId: number): Pick<Conn, 'dest' | 'generation'> {
+  const wanted = table.dests.get(destId)
+  const before = had?.live === true ? destinationOf(table, had) : undefined
+  if (had !== undefined && before?.sibling !== undefined && before.address === wanted?.address) {
+    return { dest: had.dest, generation: had.generation }
+  }
+  return { dest: destId, generation: wanted?.generation ?? 0 }
 }
 
 /** A new conn under a template: made, renewed, or given another destination. */
 export function joinTemplate(table: Table, key: string, destId: number, persistence: Persistence): void {
-  const { generation = 0 } = table.dests.get(destId) ?? {}
   const had = table.conns.get(key)
+  const named = namedAfter(table, had, destId)
   const goesOn = had?.live === true && (had.expires > table.now || childrenOf(table, key).length > 0)
   table.conns.set(key, {
     expires: table.now + persistence.timeoutNs,
-    dest: destId,
-    generation,
+    ...named,
     state: 'none',
     live: true,
     nooutput: false,
