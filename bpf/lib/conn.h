@@ -48,7 +48,7 @@ static __always_inline union lb_life life_after(union lb_life life, const struct
 	return life;
 }
 
-/* A child that is established assures its template (ip_vs_control_assure_ct()). */
+/* A child that is established, or has had a second packet, assures its template (ip_vs_control_assure_ct()). */
 static __always_inline void template_assure(__u32 control)
 {
 	struct lb_conn_place place = conn_numbered(control - 1);
@@ -63,7 +63,7 @@ static __always_inline void template_assure(__u32 control)
 		conn_life_swap(conn_at(&place), life, assured);
 }
 
-/* What a change of state brings with it. */
+/* What a change of state or flags brings with it. */
 LB_SUBPROGRAM int conn_changed(__u32 number, __u32 before, __u32 after)
 {
 	struct lb_conn_place place = conn_numbered(number);
@@ -75,7 +75,8 @@ LB_SUBPROGRAM int conn_changed(__u32 number, __u32 before, __u32 after)
 	ref = conn_dest(conn_at(&place));
 	if (change)
 		dest_count(ref.dest, ref.generation, change);
-	if (after == LB_CONN_ESTABLISHED && conn_at(&place)->control)
+	if (conn_at(&place)->control &&
+	    (after == LB_CONN_ESTABLISHED || after == LB_CONN_UDP || after == LB_CONN_ICMP))
 		template_assure(conn_at(&place)->control);
 	return 0;
 }
@@ -98,7 +99,7 @@ static __always_inline int conn_advance(struct lb_conn *conn, union lb_life life
 	if (!conn_life_swap(conn, life, next))
 		/* Another packet of the flow was faster: its state and timer do as well. */
 		return conn_is_still(conn, life);
-	if (next.state != life.state)
+	if (next.state != life.state || next.flags != life.flags)
 		conn_changed(number, life.state, next.state);
 	return 1;
 }

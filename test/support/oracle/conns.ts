@@ -43,11 +43,12 @@ function stateAfter(conn: Conn, flags: number, flow: 'tcp' | 'other', direction:
 export function advance(table: Table, key: string, flags: number, direction: 'input' | 'output'): void {
   const conn = table.conns.get(key)
   if (conn === undefined) throw new Error(`no conn ${key}`)
-  const before = conn.state
+  const before = { ...conn }
   Object.assign(conn, stateAfter(conn, flags, key.startsWith('tcp ') ? 'tcp' : 'other', direction))
   conn.expires = table.now + table.timeoutsNs[conn.state]
   const template = conn.control === undefined ? undefined : table.conns.get(conn.control)
-  if (template !== undefined && before !== 'established' && conn.state === 'established') template.assured = true
+  const established = before.state !== 'established' && conn.state === 'established'
+  if (template !== undefined && (established || (conn.assured && !before.assured))) template.assured = true
   weighThresholds(table, conn.dest)
 }
 
