@@ -59,15 +59,21 @@ export class Director {
     return director
   }
 
+  #take(table: Table): void {
+    this.table = table
+    table.serviceCounters.clear()
+    table.destCounters.clear()
+  }
+
   /** Becomes another director, with the same VIPs. */
   become(table: Table): void {
-    this.table = table
+    this.#take(table)
     this.lb.configure(table)
   }
 
   /** Forgets all conns, cursors and counters: those of `table` from here on, whose configuration is the same. */
   restart(table: Table): void {
-    this.table = table
+    this.#take(table)
     this.lb.writeFlows(table)
   }
 
