@@ -24,7 +24,7 @@ const living = (conns: Map<string, Conn>): [string, Conn][] =>
 const timeless = (conns: [string, Conn][]): Map<string, TimelessConn> =>
   new Map(conns.map(([key, { expires: _, ...rest }]) => [key, rest]))
 
-function expectSame<Action>(sent: Uint8Array, expected: Outcome<Action>, actual: RunResult<Action>): void {
+function expectSame<Action extends string>(sent: Uint8Array, expected: Outcome<Action>, actual: RunResult<Action>): void {
   const sameFrame = Buffer.compare(actual.frame, expected.frame) === 0
   if (actual.verdict === expected.verdict && actual.action === expected.action && sameFrame) return
   throw new Error(
