@@ -56,8 +56,6 @@ static __always_inline int icmp_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 		return LB_DROP_FRAGMENT;
 	if (icmp->type == request && icmp->code == 0)
 		return echo_answer(ctx, pkt);
-	if (icmp_is_error(icmp->type, pkt->family))
-		return icmp_error_to_real(ctx, pkt);
 	if (pkt->family == 6 && pkt->l4_off == pkt->l3_off + sizeof(struct ipv6hdr))
 		return nd_answer(ctx, pkt);
 	return LB_PASS_ICMP;
@@ -88,26 +86,37 @@ LB_SUBPROGRAM int later_fragment(struct xdp_md *ctx, struct lb_packet *pkt)
 	return fwd_any(ctx, pkt, dest) ? LB_FORWARD_FRAGMENT : LB_DROP_MALFORMED;
 }
 
-/* What is neither TCP nor UDP, or could not be parsed as such. */
-static __always_inline int other_to_vip(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+static __always_inline int is_icmp(const struct lb_packet *pkt)
 {
+	return pkt->protocol == (pkt->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+static __always_inline int is_icmp_error(struct xdp_md *ctx, const struct lb_packet *pkt)
+{
+	struct lb_icmp *icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+
+	return is_icmp(pkt) && !pkt->fragment && (void *)(icmp + 1) <= frame_end(ctx) &&
+	       pkt->l4_off + sizeof(*icmp) <= pkt->l3_off + pkt->ip_len &&
+	       icmp_is_error(icmp->type, pkt->family);
+}
+
+/*
+ * What is neither TCP nor UDP, or could not be parsed as such; `parsed`: the verdict that parsing came
+ * to. Of an error the conn knows whose frame it is, so that is asked there.
+ */
+LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
+{
+	if (!pkt)
+		return LB_DROP_MALFORMED;
+	if (parsed == LB_UNDECIDED && is_icmp_error(ctx, pkt))
+		return icmp_error_to_real(ctx, pkt);
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
 		return parsed;
 	if (pkt->fragment == LB_FRAGMENT_LATER)
 		return later_fragment(ctx, pkt);
-	if (pkt->protocol == (pkt->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
-		return icmp_to_vip(ctx, pkt);
-	return LB_PASS_PROTOCOL;
-}
-
-/* `parsed`: the verdict that parsing came to. */
-LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
-{
-	if (!pkt)
-		return LB_DROP_MALFORMED;
-	return other_to_vip(ctx, pkt, parsed);
+	return is_icmp(pkt) ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
 }
 
 static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, struct lb_headers *hdr,
@@ -142,7 +151,7 @@ static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	vip = vip_lookup(pkt->dst_word, 4);
 	if (!vip)
 		return LB_PASS_NOT_VIP;
-	pkt->vip = vip->id;
+	pkt->key.vip = vip->id;
 	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv4_rest(ctx, pkt, ip), 4);
 }
@@ -167,7 +176,7 @@ static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	vip = vip_lookup(pkt->dst_word, 6);
 	if (!vip)
 		return LB_PASS_NOT_VIP;
-	pkt->vip = vip->id;
+	pkt->key.vip = vip->id;
 	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv6_rest(ctx, pkt, ip6), 6);
 }

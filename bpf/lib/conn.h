@@ -150,11 +150,11 @@ static __always_inline int conn_settle(struct lb_query *query, __u32 buckets, __
 	__u32 i, from = 0;
 
 	for (i = 0; i < 2 * LB_CONN_WAYS; i++) {
-		__u32 found = conn_search(query, buckets, from);
+		__u32 found = conn_search(query, buckets, from, mine);
 
 		if (found == LB_CONN_NOWHERE)
 			return 1;
-		if (found != mine && conn_settle_pair(query, buckets, mine, found, now))
+		if (conn_settle_pair(query, buckets, mine, found, now))
 			return 0;
 		from = found + 1;
 	}
@@ -229,7 +229,10 @@ LB_SUBPROGRAM int conn_clashes(struct lb_packet *pkt, __u32 dest_id, __u32 but)
 	return reverse_find_but(&tuple, set, ticks_now(), but, &found);
 }
 
-/* Enters the conn of this number, which is being written, in reverse; struct lb_conn.reverse, 0 when there is no room. */
+/*
+ * Enters the conn of this number, which is being written, in reverse: struct lb_conn.reverse. 0 when there
+ * is no room, LB_ENTRY_CLASH when another conn has the real's side that this one would have.
+ */
 LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u32 number)
 {
 	const struct lb_dest *dest = dest_lookup(dest_id);
@@ -239,7 +242,7 @@ LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u
 	if (!pkt || !dest || !set)
 		return 0;
 	tuple_of(&tuple, pkt, dest);
-	return reverse_insert(&tuple, number, set);
+	return reverse_insert(&tuple, number, set, ticks_now());
 }
 
 /* nat: makes room in reverse for the conn that the packet would have; 0 when there can be none. */
@@ -256,9 +259,15 @@ LB_SUBPROGRAM int conn_reverse_room(struct lb_packet *pkt, __u32 dest_id)
 	                         ticks_now());
 }
 
+enum lb_recorded {
+	LB_NO_ROOM,
+	LB_RECORDED,
+	LB_CLASH, /* nat: replies could not be told from another conn's */
+};
+
 /*
  * Records that the flow of a packet goes to a destination. flags: LB_CONN_F_*; control: see struct
- * lb_conn. Leaves in pkt->conn_id where the conn is; returns 0 when there is no room for it.
+ * lb_conn. Leaves in pkt->conn_id where the conn is. Returns enum lb_recorded.
  */
 LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags, __u32 control)
 {
@@ -270,17 +279,17 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	union lb_life life;
 
 	if (!pkt || !dest || !set)
-		return 0;
+		return LB_NO_ROOM;
 	pkt->conn_id = conn_way(&pkt->query, set->conn_buckets, pkt->conn_id, pkt->conn_seq, now);
 	place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (!place.bucket)
-		return 0;
+		return LB_NO_ROOM;
 	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (dest->forward == LB_FORWARD_NAT) {
 		entry = conn_enter_reverse(pkt, dest_id, number);
-		if (!entry) {
+		if (!entry || entry == LB_ENTRY_CLASH) {
 			conn_free(number);
-			return 0;
+			return entry ? LB_CLASH : LB_NO_ROOM;
 		}
 	} else {
 		flags |= LB_CONN_F_NOOUTPUT;
@@ -296,7 +305,7 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	life.expires = now + conn_timeout(set, life.state);
 	dest_count(dest_id, dest->generation, count_of_state(life.state));
 	conn_publish(&place, pkt->conn_hash, life);
-	return 1;
+	return LB_RECORDED;
 }
 
 /* After conn_record(): returns 0 when another CPU had a conn for this flow, and that one stays. */

@@ -40,7 +40,8 @@ union lb_life {
 	__u64 word;
 };
 
-#define LB_CONN_NOWHERE 0xffffffff
+#define LB_CONN_NOWHERE 0xff       /* no id of a place */
+#define LB_NO_NUMBER    0xffffffff /* no number of a conn, nor of an entry in reverse */
 
 struct lb_conn_place {
 	struct lb_conn_bucket *bucket; /* NULL: nowhere */
@@ -119,10 +120,10 @@ static __always_inline __u32 conn_home(__u64 hash)
 }
 
 /*
- * Searches both buckets by tag, from a place on; returns choice * LB_CONN_WAYS + way, or
- * LB_CONN_NOWHERE.
+ * Searches both buckets by tag, from a place on, all places but one; returns choice * LB_CONN_WAYS +
+ * way, or LB_CONN_NOWHERE.
  */
-LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 from)
+LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 from, __u32 but)
 {
 	struct lb_conn_bucket *bucket;
 	__u32 choice, way, tag;
@@ -134,10 +135,13 @@ LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 fro
 		bucket = conn_bucket(buckets, query->hash, choice);
 		if (!bucket)
 			return LB_CONN_NOWHERE;
-		for (way = 0; way < LB_CONN_WAYS; way++)
-			if (bucket->tag[way] == tag && choice * LB_CONN_WAYS + way >= from &&
+		for (way = 0; way < LB_CONN_WAYS; way++) {
+			__u32 id = choice * LB_CONN_WAYS + way;
+
+			if (bucket->tag[way] == tag && id >= from && id != but &&
 			    conn_key_is(&bucket->conn[way], query->key_word))
-				return choice * LB_CONN_WAYS + way;
+				return id;
+		}
 	}
 	return LB_CONN_NOWHERE;
 }
@@ -191,7 +195,7 @@ static __always_inline struct lb_conn_place conn_find(struct lb_query *query, __
 		    (place.life.flags & LB_CONN_F_LIVE))
 			return place;
 	}
-	place = conn_place(buckets, hash, conn_search(query, buckets, 0));
+	place = conn_place(buckets, hash, conn_search(query, buckets, 0, LB_CONN_NOWHERE));
 	if (place.bucket) {
 		place.life = conn_life(conn_at(&place));
 		if (!conn_key_is(conn_at(&place), query->key_word))

@@ -67,7 +67,7 @@ LB_SUBPROGRAM int echo_answer(struct xdp_md *ctx, struct lb_packet *pkt)
 
 	if (!pkt)
 		return LB_PASS_ICMP;
-	id = pkt->vip;
+	id = pkt->key.vip;
 	vip = bpf_map_lookup_elem(&vips, &id);
 	if (!vip)
 		return LB_PASS_ICMP;

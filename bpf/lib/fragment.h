@@ -40,7 +40,7 @@ LB_SUBPROGRAM int fragment_record(struct lb_packet *pkt, __u32 dest, __u32 gener
 		return 0;
 	fragment_key(&key, pkt, pkt->key_word);
 	value.expires = ticks_now() + set->fragment_ticks;
-	value.vip = pkt->vip;
+	value.vip = pkt->key.vip;
 	bpf_map_update_elem(&fragments, &key, &value, BPF_ANY);
 	return 0;
 }

@@ -12,7 +12,7 @@
 static __always_inline int query_has_service(struct lb_packet *pkt, const struct lb_icmp *icmp)
 {
 	const struct lb_settings *set = settings_get();
-	__u64 tail = key_tail(pkt->vip, IPPROTO_ICMP, 0);
+	__u64 tail = key_tail(pkt->key.vip, IPPROTO_ICMP, 0);
 
 	if (!set)
 		return 0;
@@ -42,6 +42,7 @@ static __always_inline int quoted_dest(struct lb_packet *pkt, __u32 *dest_id)
 	flow_find(pkt, set, &flow);
 	if (flow.dest) {
 		*dest_id = conn_dest(conn_at(&flow.place)).dest;
+		mac_copy(pkt->mac, conn_at(&flow.place)->mac);
 		return conn_is_still(conn_at(&flow.place), flow.place.life) ? LB_UNDECIDED
 		                                                            : LB_DROP_ICMP_NO_CONN;
 	}
@@ -59,7 +60,7 @@ static __always_inline int quote_to_key(struct lb_packet *pkt, const struct lb_q
 {
 	const struct lb_vip_slot *vip = vip_lookup(quote->src_word, pkt->family);
 
-	if (!vip || vip->id != pkt->vip)
+	if (!vip || vip->id != pkt->key.vip)
 		return 0;
 	/* A query of the host's own, with the VIP as its source, is none of ours. */
 	if (quote->protocol == IPPROTO_ICMP && !icmp_is_reply(quote->icmp_type, quote->family))
@@ -67,18 +68,14 @@ static __always_inline int quote_to_key(struct lb_packet *pkt, const struct lb_q
 	/* The client is whom the reply went to. ICMP queries have their identifier as client port. */
 	pkt->key_word[0] = quote->dst_word[0];
 	pkt->key_word[1] = quote->dst_word[1];
-	pkt->key_word[2] = key_tail(pkt->vip, quote->protocol, 0);
+	pkt->key_word[2] = key_tail(pkt->key.vip, quote->protocol, 0);
 	pkt->key.client_port = quote->dport;
 	if (quote->protocol != IPPROTO_ICMP)
 		pkt->key.port = quote->sport;
 	return 1;
 }
 
-/*
- * An ICMP error to a VIP is about a reply: it goes to the real that sent that. Matched by what it
- * quotes, never by its own header (RFC 792, RFC 4443 section 3).
- */
-LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
+static __always_inline int icmp_error_send(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_dest *dest;
 	struct lb_quote quote = {};
@@ -86,8 +83,6 @@ LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
 	__u32 dest_id = LB_NO_DEST;
 	int verdict;
 
-	if (!pkt)
-		return LB_PASS_ICMP;
 	verdict = quote_parse(ctx, pkt, &quote);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
@@ -101,6 +96,9 @@ LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
 	if (!dest || !headers_get(ctx, pkt, &hdr))
 		return LB_DROP_ICMP_NO_CONN;
 	explain(LB_STEP_DEST, dest_id);
+	/* The conn's first packet has had the MAC looked up already. */
+	if (!mac_equal(hdr.eth->dest, pkt->mac) && !frame_is_ours(ctx))
+		return LB_PASS_OTHER_HOST;
 	verdict = fwd_prepare(pkt, &hdr, dest, pkt->family, ctx->ingress_ifindex);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
@@ -121,6 +119,21 @@ LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
 		return LB_DROP_MALFORMED;
 	fwd_link(&hdr, dest, pkt->family);
 	return LB_FORWARD_ICMP_ERROR;
+}
+
+/*
+ * An ICMP error to a VIP is about a reply: it goes to the real that sent that. Matched by what it
+ * quotes, never by its own header (RFC 792, RFC 4443 section 3).
+ */
+LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	int verdict;
+
+	if (!pkt)
+		return LB_PASS_ICMP;
+	verdict = icmp_error_send(ctx, pkt);
+	/* Another director's frames are not ours to drop. */
+	return verdict >= LB_PASS_NOT_IP && !frame_is_ours(ctx) ? LB_PASS_OTHER_HOST : verdict;
 }
 
 #endif

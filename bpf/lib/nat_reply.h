@@ -5,7 +5,7 @@
 
 #include "conn.h"
 #include "fwd_nat_reply.h"
-#include "route.h"
+#include "route_cache.h"
 #include "stats.h"
 
 /* Where a packet comes by. */
@@ -31,7 +31,7 @@ static __always_inline int reply_of(const struct lb_found *found, struct lb_pack
 
 	if (!vip)
 		return 0;
-	pkt->vip = vip_id;
+	pkt->key.vip = vip_id;
 	reply->vip = &vip->addr;
 	reply->dest = found->dest;
 	reply->dest_id = found->dest_id;
@@ -62,7 +62,7 @@ static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
 		return LB_UNDECIDED;
 	if (ttl_of(hdr, family) <= 1)
 		return LB_PASS_TTL;
-	*way = route_find(ctx, pkt, hdr, src, family, route);
+	*way = route_find_cached(ctx, pkt, hdr, src, family, route);
 	switch (*way) {
 	case LB_WAY_TOO_BIG:
 		return LB_PASS_TOO_BIG;

@@ -12,6 +12,9 @@
 #include "stats.h"
 #include "template.h"
 
+/* Of struct lb_packet.service_flags: the service has persistence. */
+#define LB_PERSISTENT (1 << 15)
+
 /* nat: how many other destinations are tried when the chosen one would clash. */
 #define LB_CLASH_ATTEMPTS 16
 
@@ -38,32 +41,6 @@ static __always_inline int from_real(const struct lb_eth *eth, const struct lb_d
 {
 	return !(dest->flags & (LB_DEST_F_LOCAL | LB_DEST_F_GATEWAY)) &&
 	       mac_equal(eth->source, dest->mac);
-}
-
-/*
- * nat: two conns of one client must not look the same from a real's side. Returns dest_id, another
- * destination if that would clash, or LB_NO_DEST when all that were tried do.
- */
-LB_SUBPROGRAM __u32 unclashed(struct lb_packet *pkt, __u32 dest_id)
-{
-	const struct lb_settings *set = settings_get();
-	const struct lb_service *service;
-	__u32 own = LB_CONN_NOWHERE, i;
-
-	if (!pkt || !set)
-		return LB_NO_DEST;
-	if (pkt->conn_id != LB_CONN_NOWHERE)
-		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
-	for (i = 0; i <= LB_CLASH_ATTEMPTS; i++) {
-		if (dest_id != LB_NO_DEST && !conn_clashes(pkt, dest_id, own))
-			return dest_id;
-		explain(LB_STEP_CLASH, 0);
-		service = service_lookup(pkt, set->era);
-		if (!service)
-			return LB_NO_DEST;
-		dest_id = sched_other(service, pkt, i);
-	}
-	return LB_NO_DEST;
 }
 
 /* The template's destination, or one that the scheduler picks; LB_NO_DEST: there is none. */
@@ -94,6 +71,7 @@ LB_SUBPROGRAM int schedule(struct xdp_md *ctx, struct lb_packet *pkt)
 	if (!service)
 		return service_missing(ctx, pkt);
 	explain(LB_STEP_SERVICE, service->id);
+	pkt->service_flags = service->flags | (service->persistence_ticks ? LB_PERSISTENT : 0);
 	if (!opens_flow(pkt, service->flags))
 		return LB_PASS_NO_CONN;
 	eth = frame_data(ctx);
@@ -128,38 +106,68 @@ LB_SUBPROGRAM int new_flow_prepare(struct xdp_md *ctx, struct lb_packet *pkt)
 	                              : verdict;
 }
 
+/* Counts the conn to be as a child of its client's template. */
+static __always_inline __u32 new_flow_join(struct lb_packet *pkt, const struct lb_settings *set)
+{
+	const struct lb_service *service = service_lookup(pkt, set->era);
+
+	if (!service)
+		return 0;
+	return template_join(pkt, pkt->dest_id, service->persistence_ticks,
+	                     service->persistence_scope, service->persistence_prefix);
+}
+
+/* What conn_record() would come to. */
+static __always_inline int dry_record(struct lb_packet *pkt, const struct lb_settings *set, int nat)
+{
+	__u32 own = LB_NO_NUMBER;
+
+	if (pkt->conn_id != LB_CONN_NOWHERE)
+		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	return nat && conn_clashes(pkt, pkt->dest_id, own) ? LB_DROP_CLASH : LB_FORWARD_NEW;
+}
+
+/* The conn of a flow to pkt->dest_id; control: see struct lb_conn. Returns the verdict of the packet. */
+static __always_inline int new_flow_conn(struct lb_packet *pkt, __u32 control, int nat)
+{
+	int no_reuse = control || (pkt->service_flags & LB_SVC_F_NO_REUSE);
+	__u32 flags = no_reuse ? LB_CONN_F_NO_REUSE : 0;
+	int recorded = conn_record(pkt, pkt->dest_id, flags, control), settled;
+
+	if (recorded == LB_NO_ROOM && nat && conn_reverse_room(pkt, pkt->dest_id))
+		recorded = conn_record(pkt, pkt->dest_id, flags, control);
+	if (recorded == LB_RECORDED) {
+		settled = conn_confirm(pkt);
+		return nat && (!settled || conn_clashed(pkt)) ? LB_DROP_CLASH : LB_FORWARD_NEW;
+	}
+	if (control)
+		template_leave(control, 1, ticks_now());
+	if (recorded == LB_CLASH)
+		return LB_DROP_CLASH;
+	return nat ? LB_DROP_TABLE_FULL : LB_FORWARD_STATELESS;
+}
+
 /* Records the conn; `joins`: it is a child of its client's template. Returns the verdict of the packet. */
 LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 {
 	const struct lb_settings *set = settings_get();
-	const struct lb_service *service;
-	__u32 control = 0, flags;
-	int nat, recorded, settled;
+	const struct lb_dest *dest;
+	__u32 control = 0;
+	int nat;
 
 	if (!pkt || !set)
 		return LB_DROP_TABLE_FULL;
-	service = service_lookup(pkt, set->era);
-	if (!service)
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest)
 		return LB_DROP_TABLE_FULL;
-	if (service->flags & LB_SVC_F_ONE_PACKET)
+	if (pkt->service_flags & LB_SVC_F_ONE_PACKET)
 		return LB_FORWARD_ONE_PACKET;
+	nat = dest->forward == LB_FORWARD_NAT;
 	if (lb_dry_run)
-		return LB_FORWARD_NEW;
-	if (joins && service->persistence_ticks)
-		control = template_join(pkt, pkt->dest_id, service->persistence_ticks,
-		                        service->persistence_scope, service->persistence_prefix);
-	flags = control || (service->flags & LB_SVC_F_NO_REUSE) ? LB_CONN_F_NO_REUSE : 0;
-	nat = service->forward == LB_FORWARD_NAT;
-	recorded = conn_record(pkt, pkt->dest_id, flags, control);
-	if (!recorded && nat && conn_reverse_room(pkt, pkt->dest_id))
-		recorded = conn_record(pkt, pkt->dest_id, flags, control);
-	if (!recorded) {
-		if (control)
-			template_leave(control, 1, ticks_now());
-		return nat ? LB_DROP_TABLE_FULL : LB_FORWARD_STATELESS;
-	}
-	settled = conn_confirm(pkt);
-	return nat && (!settled || conn_clashed(pkt)) ? LB_DROP_CLASH : LB_FORWARD_NEW;
+		return dry_record(pkt, set, nat);
+	if (joins && (pkt->service_flags & LB_PERSISTENT))
+		control = new_flow_join(pkt, set);
+	return new_flow_conn(pkt, control, nat);
 }
 
 /* Sends the first packet of a flow to pkt->dest_id. */
@@ -178,12 +186,36 @@ LB_SUBPROGRAM int new_flow_send(struct xdp_md *ctx, struct lb_packet *pkt, int v
 	return fwd_any(ctx, pkt, dest) ? verdict : LB_DROP_MALFORMED;
 }
 
-/* A flow that no conn decides. The steps are subprograms of their own to share the little stack there is. */
+/* Another destination for a flow whose choice would clash; LB_NO_DEST when the draw is of no use. */
+LB_SUBPROGRAM __u32 other_dest(struct lb_packet *pkt, __u32 attempt)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_service *service;
+
+	if (!pkt || !set)
+		return LB_NO_DEST;
+	explain(LB_STEP_CLASH, 0);
+	service = service_lookup(pkt, set->era);
+	return service ? sched_other(service, pkt, attempt) : LB_NO_DEST;
+}
+
+/* Records the flow to pkt->dest_id, which only the first choice is by the client's template. */
+static __always_inline int new_flow_to(struct xdp_md *ctx, struct lb_packet *pkt, __u32 first)
+{
+	int verdict = new_flow_prepare(ctx, pkt);
+
+	return verdict == LB_UNDECIDED ? new_flow_record(pkt, first) : verdict;
+}
+
+/*
+ * A flow that no conn decides. The steps are subprograms of their own to share the little stack there is.
+ *
+ * nat: two conns of one client must not look the same from a real's side. When they would, other
+ * destinations are tried.
+ */
 LB_SUBPROGRAM int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	const struct lb_dest *dest;
-	__u32 chosen;
-	int verdict;
+	int verdict, i;
 
 	if (!pkt)
 		return LB_DROP_MALFORMED;
@@ -195,17 +227,12 @@ LB_SUBPROGRAM int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 	verdict = schedule(ctx, pkt);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	chosen = pkt->dest_id;
-	dest = dest_lookup(pkt->dest_id);
-	if (dest && dest->forward == LB_FORWARD_NAT) {
-		pkt->dest_id = unclashed(pkt, pkt->dest_id);
-		if (pkt->dest_id == LB_NO_DEST)
-			return LB_DROP_CLASH;
+	verdict = new_flow_to(ctx, pkt, 1);
+	for (i = 0; verdict == LB_DROP_CLASH && i < LB_CLASH_ATTEMPTS; i++) {
+		pkt->dest_id = other_dest(pkt, i);
+		if (pkt->dest_id != LB_NO_DEST)
+			verdict = new_flow_to(ctx, pkt, 0);
 	}
-	verdict = new_flow_prepare(ctx, pkt);
-	if (verdict != LB_UNDECIDED)
-		return verdict;
-	verdict = new_flow_record(pkt, pkt->dest_id == chosen);
 	return verdict < LB_PASS_NOT_IP ? new_flow_send(ctx, pkt, verdict) : verdict;
 }
 

@@ -67,23 +67,23 @@ struct lb_packet {
 		struct lb_addr dst;
 		__u64 dst_word[2];
 	};
-	__u32 conn_id; /* where the flow's conn was found, and its seq: lib/conn_table.h */
-	__u16 conn_seq;
-	__u8 mac[6]; /* that the frame was addressed to */
 	__u32 fragment_id;
-	__u32 template; /* where the client's template was found: lib/template.h */
-	__u32 dest_id;  /* that a new flow goes to */
+	__u32 dest_id; /* that a new flow goes to */
+	__u32 ip_len;  /* the IP packet's length, by its own header */
+	__u8 mac[6];   /* that the frame was addressed to */
+	__u8 conn_id;  /* where the flow's conn was found, and its seq: lib/conn_table.h */
+	__u8 template; /* where the client's template was found: lib/template.h */
+	__u16 conn_seq;
+	__u16 service_flags; /* of the service of a new flow: LB_SVC_F_*, LB_PERSISTENT */
+	__u16 l4_off;
 	__u8 l3_off;
 	__u8 forward_action; /* XDP_TX, XDP_REDIRECT or XDP_PASS, once forwarded */
-	__u16 l4_off;
-	__u32 ip_len;   /* the IP packet's length, by its own header */
-	__u16 vip;      /* struct lb_vip_slot.id */
-	__u8 protocol;  /* behind the IP header and its extensions */
-	__u8 family;    /* 4 or 6 */
-	__u8 tcp_flags; /* byte 13 of the TCP header */
-	__u8 nd_group;  /* dst is a solicited-node group */
-	__u8 fragment;  /* enum lb_fragment_part */
-	__u8 gone;      /* the flow's conn is alive, and its destination was removed */
+	__u8 protocol;       /* behind the IP header and its extensions */
+	__u8 family;         /* 4 or 6 */
+	__u8 tcp_flags;      /* byte 13 of the TCP header */
+	__u8 fragment : 2;   /* enum lb_fragment_part */
+	__u8 nd_group : 1;   /* dst is a solicited-node group */
+	__u8 gone : 1;       /* the flow's conn is alive, and its destination was removed */
 };
 
 /* The headers that forwarding changes. */

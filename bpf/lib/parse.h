@@ -219,7 +219,7 @@ static __always_inline int parse_l4(lb_ctx *ctx, struct lb_packet *pkt)
 			return verdict_of_short(ctx);
 		if (tcp->doff < 5 || tcp->doff * 4 > room)
 			return LB_DROP_MALFORMED;
-		pkt->key_word[2] = key_tail(pkt->vip, IPPROTO_TCP, *(__u32 *)tcp);
+		pkt->key_word[2] = key_tail(pkt->key.vip, IPPROTO_TCP, *(__u32 *)tcp);
 		pkt->tcp_flags = ((__u8 *)tcp)[13];
 	} else if (pkt->protocol == IPPROTO_UDP) {
 		struct udphdr *udp = l4;
@@ -231,7 +231,7 @@ static __always_inline int parse_l4(lb_ctx *ctx, struct lb_packet *pkt)
 		if (bpf_ntohs(udp->len) < sizeof(*udp) ||
 		    (bpf_ntohs(udp->len) > room && pkt->fragment == LB_NO_FRAGMENT))
 			return LB_DROP_MALFORMED;
-		pkt->key_word[2] = key_tail(pkt->vip, IPPROTO_UDP, *(__u32 *)udp);
+		pkt->key_word[2] = key_tail(pkt->key.vip, IPPROTO_UDP, *(__u32 *)udp);
 	}
 	return LB_UNDECIDED;
 }

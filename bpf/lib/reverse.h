@@ -145,7 +145,7 @@ static __always_inline int reverse_find_but(const struct lb_tuple *tuple,
 static __always_inline int reverse_find(const struct lb_tuple *tuple, const struct lb_settings *set,
                                         __u32 now, struct lb_found *found)
 {
-	return reverse_find_but(tuple, set, now, LB_CONN_NOWHERE, found);
+	return reverse_find_but(tuple, set, now, LB_NO_NUMBER, found);
 }
 
 /* An entry whose conn does not name it, and is not just about to. */
@@ -160,16 +160,24 @@ static __always_inline int reverse_left_over(union lb_reverse_word word, __u32 e
 	        !(conn_life(conn_at(&place)).flags & LB_CONN_F_LIVE));
 }
 
-/* Makes an entry for a conn; 1 + its number, 0 when there is no room. */
-static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
-                                            const struct lb_settings *set)
+/* No number of an entry: there is one whose conn sends the same. */
+#define LB_ENTRY_CLASH 0xffffffff
+
+LB_SUBPROGRAM int reverse_is_of(__u32 number, __u32 entry, struct lb_tuple *tuple, __u32 now)
 {
-	__u64 hash = tuple_hash(tuple, set->hash_seed);
+	struct lb_found found;
+
+	return tuple && reverse_confirms(number, entry, tuple, now, &found);
+}
+
+/* Writes over the entry of a conn that is gone; 1 + its number, 0 when there is none. */
+LB_SUBPROGRAM __u32 reverse_replace(__u64 hash, __u32 conn, __u32 buckets)
+{
 	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
 	__u32 choice, way;
 
 	for (choice = 0; choice < 2; choice++) {
-		__u32 index = conn_bucket_index(set->conn_buckets, hash, choice);
+		__u32 index = conn_bucket_index(buckets, hash, choice);
 		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
 
 		if (!bucket)
@@ -185,6 +193,39 @@ static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 
 		}
 	}
 	return 0;
+}
+
+/* Makes an entry for a conn; 1 + its number, 0 when there is no room, or LB_ENTRY_CLASH. */
+static __always_inline __u32 reverse_insert(struct lb_tuple *tuple, __u32 conn,
+                                            const struct lb_settings *set, __u32 now)
+{
+	__u64 hash = tuple_hash(tuple, set->hash_seed);
+	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
+	__u32 choice, way, free = LB_NO_NUMBER;
+	__u64 *slot;
+
+	for (choice = 0; choice < 2; choice++) {
+		__u32 index = conn_bucket_index(set->conn_buckets, hash, choice);
+		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
+
+		if (!bucket)
+			return 0;
+		for (way = 0; way < LB_REVERSE_WAYS; way++) {
+			__u32 entry = index * LB_REVERSE_WAYS + way;
+			union lb_reverse_word word = {
+				.word = *(volatile __u64 *)&bucket->slot[way]};
+
+			if (!word.word && free == LB_NO_NUMBER)
+				free = entry;
+			if (word.slot.tag == mine.slot.tag &&
+			    reverse_is_of(word.slot.conn, entry, tuple, now))
+				return LB_ENTRY_CLASH;
+		}
+	}
+	slot = free == LB_NO_NUMBER ? NULL : reverse_numbered(free);
+	if (slot && !__sync_val_compare_and_swap(slot, 0, mine.word))
+		return free + 1;
+	return reverse_replace(hash, conn, set->conn_buckets);
 }
 
 /*

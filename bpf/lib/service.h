@@ -12,7 +12,7 @@ static __always_inline const struct lb_service *service_on(const struct lb_packe
                                                            __u32 era)
 {
 	struct lb_service_key key = {
-		.vip = pkt->vip,
+		.vip = pkt->key.vip,
 		.port = port,
 		.protocol = pkt->key.protocol,
 		.era = era,
@@ -32,7 +32,7 @@ static __always_inline const struct lb_service *service_lookup(const struct lb_p
 /* TCP or UDP for a VIP that has no service on that port. */
 static __always_inline int service_missing(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	__u32 id = pkt->vip;
+	__u32 id = pkt->key.vip;
 	const struct lb_vip *vip = bpf_map_lookup_elem(&vips, &id);
 	struct lb_headers hdr;
 	int verdict;

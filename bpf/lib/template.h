@@ -29,9 +29,9 @@ static __always_inline void template_query(struct lb_query *query, const struct 
 	query->key_word[0] = leading_bits(pkt->key_word[0], prefix);
 	query->key_word[1] = leading_bits(pkt->key_word[1], (__s32)prefix - 64);
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	query->key_word[2] = word_of(pkt->vip | (__u32)LB_KEY_TEMPLATE << 24, scope);
+	query->key_word[2] = word_of(pkt->key.vip | (__u32)LB_KEY_TEMPLATE << 24, scope);
 #else
-	query->key_word[2] = word_of((__u32)pkt->vip << 16 | LB_KEY_TEMPLATE, scope);
+	query->key_word[2] = word_of((__u32)pkt->key.vip << 16 | LB_KEY_TEMPLATE, scope);
 #endif
 	query->hash = conn_hash(query->key_word, seed);
 }
@@ -129,10 +129,9 @@ static __always_inline int template_is_alone(struct lb_query *query, __u32 bucke
                                              __u32 now)
 {
 	__u32 number = conn_number(buckets, query->hash, mine);
-	__u32 other = conn_search(query, buckets, 0);
+	__u32 other = conn_search(query, buckets, 0, mine);
 
-	if (other != LB_CONN_NOWHERE && conn_number(buckets, query->hash, other) == number)
-		other = conn_search(query, buckets, other + 1);
+	/* Both buckets may be the same one: then it is one template under two ids. */
 	if (other == LB_CONN_NOWHERE || conn_number(buckets, query->hash, other) == number)
 		return 1;
 	conn_end(query, number, now);
