@@ -39,6 +39,7 @@ enum lb_limit {
 	LB_MAX_SIBLINGS = 16,     /* services in one persistence group */
 	LB_MAX_FRAGMENTS = 32768, /* datagrams whose fragments are under way */
 	LB_LIMIT_BUCKETS = 4096,  /* source prefixes that answers are limited for; a power of two */
+	LB_ROUTES = 1024,         /* on each CPU; a power of two */
 	LB_MAX_VERDICTS = 128,
 };
 
@@ -348,6 +349,32 @@ struct lb_fragment {
 	__u8 pad;
 };
 
+/* ---- routes ------------------------------------------------------------- */
+
+/* What the answer depends on. */
+struct lb_route_key {
+	struct lb_addr dst;
+	struct lb_addr src;
+	__u32 ifindex;  /* that the packet came in by */
+	__be32 flow;    /* TOS, or traffic class and flow label as they lie in the header */
+	__u32 tick;     /* in which it was given: it holds no longer */
+	__u16 protocol; /* as in the IP header */
+	__u16 family;   /* 4 or 6 */
+};
+
+/*
+ * routes[hash of the client]: the host's latest answers to the question for a way to a client, of
+ * those that name one.
+ */
+struct lb_route_entry {
+	struct lb_route_key key;
+	__u32 ifindex; /* that it leaves by */
+	__u32 fits;    /* bytes of IP that are known to fit the MTU */
+	__u32 pad;
+	__u32 next_family; /* AF_INET or AF_INET6, of the next hop: they may differ (RFC 8950) */
+	__be32 next_hop[4];
+};
+
 /* ---- answers of our own -------------------------------------------------- */
 
 /* limits[hash of a source prefix]: a token bucket for ICMP errors and resets that we make. */
@@ -522,6 +549,8 @@ _Static_assert(sizeof(struct lb_conn_bucket) == 576, "lb_conn_bucket");
 _Static_assert(sizeof(struct lb_reverse_bucket) == 64, "lb_reverse_bucket");
 _Static_assert(sizeof(struct lb_fragment_key) == 40, "lb_fragment_key");
 _Static_assert(sizeof(struct lb_fragment) == 16, "lb_fragment");
+_Static_assert(sizeof(struct lb_route_key) == 48, "lb_route_key");
+_Static_assert(sizeof(struct lb_route_entry) == 80, "lb_route_entry");
 _Static_assert(sizeof(struct lb_sweeper) == 32, "lb_sweeper");
 _Static_assert(sizeof(struct lb_explanation) == 32, "lb_explanation");
 _Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");

@@ -111,6 +111,14 @@ struct {
 	__type(value, struct lb_fragment);
 } fragments SEC(".maps");
 
+/* Ways to clients, for a tick each. Writer and reader: replies at ingress (lib/route_cache.h). */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, LB_ROUTES);
+	__type(key, __u32);
+	__type(value, struct lb_route_entry);
+} routes SEC(".maps");
+
 /* Other directors, by MAC. Writer: control. Reader: new flows, when settings.peers is not 0. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

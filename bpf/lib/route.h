@@ -28,6 +28,7 @@ enum lb_way {
 struct lb_route {
 	struct bpf_redir_neigh next; /* hop */
 	__u32 ifindex;
+	__u32 fits; /* bytes of IP that the MTU allows for certain, and it may allow more */
 };
 
 /* IP and transport headers of each packet that a GSO packet will be cut into. */
@@ -49,6 +50,14 @@ static __always_inline __u32 route_length(const lb_ctx *ctx, const struct lb_pac
 	return pkt->ip_len > 0xffff ? 0xffff : pkt->ip_len;
 }
 
+/* TOS; or traffic class and flow label, as they lie in the header. */
+static __always_inline __be32 route_flow(const struct lb_headers *hdr, __u8 family)
+{
+	if (family == 4)
+		return ((struct iphdr *)hdr->l3)->tos;
+	return *(__be32 *)hdr->l3 & IP6_CLASS_AND_FLOW;
+}
+
 static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *pkt,
                                            const struct lb_headers *hdr, const struct lb_addr *src,
                                            __u8 family, struct bpf_fib_lookup *fib)
@@ -60,13 +69,13 @@ static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *
 	fib->ifindex = ctx->ifindex;
 	if (family == 4) {
 		fib->family = AF_INET;
-		fib->tos = ((struct iphdr *)hdr->l3)->tos;
+		fib->tos = route_flow(hdr, family);
 		fib->ipv4_src = src->word[3];
 		fib->ipv4_dst = pkt->dst.word[3];
 		return;
 	}
 	fib->family = AF_INET6;
-	fib->flowinfo = *(__be32 *)hdr->l3 & IP6_CLASS_AND_FLOW;
+	fib->flowinfo = route_flow(hdr, family);
 #pragma unroll
 	for (i = 0; i < 4; i++) {
 		fib->ipv6_src[i] = src->word[i];
@@ -74,22 +83,28 @@ static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *
 	}
 }
 
-static __always_inline enum lb_way route_answer(const lb_ctx *ctx, const struct lb_packet *pkt,
-                                                const struct bpf_fib_lookup *fib,
-                                                struct lb_route *route)
+/* What an answer means for a packet. */
+static __always_inline enum lb_way route_way(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                             const struct lb_route *route)
+{
+	/* Tags within the frame, which the neighbour's MAC cannot be put in front of. */
+	if (route->ifindex == ctx->ifindex && pkt->l3_off != sizeof(struct lb_eth))
+		return LB_WAY_NONE;
+	return LB_WAY_OUT;
+}
+
+static __always_inline void route_answer(const struct bpf_fib_lookup *fib, struct lb_route *route)
 {
 	int i;
 
-	/* Tags within the frame, which the neighbour's MAC cannot be put in front of. */
-	if (fib->ifindex == ctx->ifindex && pkt->l3_off != sizeof(struct lb_eth))
-		return LB_WAY_NONE;
 	route->ifindex = fib->ifindex;
+	/* The MTU, or without a neighbour's MAC what was asked for. */
+	route->fits = fib->mtu_result;
 	/* The next hop of an IPv4 route may be an IPv6 one (RFC 8950). */
 	route->next.nh_family = fib->family;
 #pragma unroll
 	for (i = 0; i < 4; i++)
 		route->next.ipv6_nh[i] = fib->ipv6_dst[i];
-	return LB_WAY_OUT;
 }
 
 /* The way of a packet to pkt->dst that will leave with `src` as its source; fills route for LB_WAY_OUT. */
@@ -104,7 +119,8 @@ static __always_inline enum lb_way route_find(lb_ctx *ctx, const struct lb_packe
 	switch (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
-		return route_answer(ctx, pkt, &fib, route);
+		route_answer(&fib, route);
+		return route_way(ctx, pkt, route);
 	case BPF_FIB_LKUP_RET_NOT_FWDED:
 	case BPF_FIB_LKUP_RET_UNSUPP_LWT:
 		return LB_WAY_HOST;

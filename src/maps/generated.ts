@@ -27,6 +27,7 @@ export const Limit = {
   maxSiblings: 16,
   maxFragments: 32768,
   limitBuckets: 4096,
+  routes: 1024,
   maxVerdicts: 128,
 } as const
 
@@ -727,6 +728,51 @@ export const ringChunkCodec = new Codec<RingChunk>(
   }),
 )
 
+/** `struct lb_route_key`, 48 bytes. */
+export interface RouteKey {
+  dst: Addr
+  src: Addr
+  ifindex: number
+  flow: number
+  tick: number
+  protocol: number
+  family: number
+}
+
+/** Codec of {@link RouteKey}. */
+export const routeKeyCodec = new Codec<RouteKey>(
+  struct('lb_route_key', 48, {
+    dst: [0, addrCodec.layout],
+    src: [16, addrCodec.layout],
+    ifindex: [32, u32],
+    flow: [36, be32],
+    tick: [40, u32],
+    protocol: [44, u16],
+    family: [46, u16],
+  }),
+)
+
+/** `struct lb_route_entry`, 80 bytes. */
+export interface RouteEntry {
+  key: RouteKey
+  ifindex: number
+  fits: number
+  nextFamily: number
+  nextHop: number[]
+}
+
+/** Codec of {@link RouteEntry}. */
+export const routeEntryCodec = new Codec<RouteEntry>(
+  struct('lb_route_entry', 80, {
+    key: [0, routeKeyCodec.layout],
+    ifindex: [48, u32],
+    fits: [52, u32],
+    pad: [56, u32],
+    next_family: [60, u32],
+    next_hop: [64, array(be32, 4)],
+  }),
+)
+
 /** `struct lb_sched_state`, 24 bytes. */
 export interface SchedState {
   cursor: bigint
@@ -964,6 +1010,11 @@ export const xdpLb = {
         u32Codec,
         ringChunkCodec,
       ),
+    ),
+    routes: perCpuMap(
+      { name: 'routes', type: MapType.percpuArray, flags: 0x0 },
+      u32Codec,
+      routeEntryCodec,
     ),
     schedState: plainMap(
       { name: 'sched_state', type: MapType.array, flags: 0x0 },
