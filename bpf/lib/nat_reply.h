@@ -31,7 +31,7 @@ static __always_inline int reply_of(const struct lb_found *found, struct lb_pack
 
 	if (!vip)
 		return 0;
-	pkt->vip = vip_id;
+	pkt->key.vip = vip_id;
 	reply->vip = &vip->addr;
 	reply->dest = found->dest;
 	reply->dest_id = found->dest_id;
