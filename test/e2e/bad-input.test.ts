@@ -66,12 +66,12 @@ describe('with nothing attached, one line says what is wrong and nothing is left
   })
 
   it('check prints every problem of a broken file, one a line, on stdout', async () => {
-    const text = 'version: 2\ninterfaces: [eth0]\nservices:\n  - { name: Web, vip: 10.0.0.100, port: 0, reals: [x] }\n'
+    const text = 'version: 2\ninterfaces: [eth0]\nservices:\n  - { name: Web, vip: 10.0.0.100, port: -1, reals: [x] }\n'
     const broken = lab.writeFile('broken.yaml', text)
     const { code, stdout, stderr } = await lab.veer(['check', '-f', broken])
     expect({ code, stderr }).toEqual({ code: 3, stderr: '' })
     const places = stdout.trimEnd().split('\n').map((line) => line.slice(broken.length + 1).replace(/: .*/, ''))
-    expect(places).toEqual(['1:10', '4:13', '4:41', '4:52'])
+    expect(places).toEqual(['1:10', '4:13', '4:41', '4:53'])
   })
 
   it('a file that is not there', async () => {
@@ -234,15 +234,19 @@ describe('while attached', () => {
     expect(findings.filter(({ status }) => status === 'failure').map(({ subject }) => subject)).toEqual([SILENT])
   })
 
-  it('no real that answers: clients get no answer, and the drops say why', async () => {
+  it.each([
+    { noReal: 'reject', curl: "Couldn't connect", kind: 'verdicts', name: 'reply_no_real' },
+    { noReal: 'drop', curl: 'timed out', kind: 'drops', name: 'no_real' },
+  ] as const)('no real that answers, noReal: $noReal: clients see it, and stats say why', async ({ noReal, curl, kind, name }) => {
     const services = config.services.map((service) => ({
       ...service,
+      noReal,
       reals: [service.vip.includes(':') ? '2001:db8:2::99' : SILENT],
     }))
     const { code } = await lab.veer(['attach', '-f', write({ services })])
     expect(code).toBe(0)
-    await expect(lab.client.curl(url('10.0.0.100'), ['--max-time', '0.5'])).rejects.toThrow('curl')
-    const { drops } = await veerJson<{ drops: Record<string, string> }>(lab, 'stats')
-    expect(Number(drops['no_real'])).toBeGreaterThan(0)
+    await expect(lab.client.curl(url('10.0.0.100'), ['--max-time', '0.5'])).rejects.toThrow(curl)
+    const counts = await veerJson<Record<typeof kind, Record<string, string>>>(lab, 'stats')
+    expect(Number(counts[kind][name])).toBeGreaterThan(0)
   })
 })
