@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { Limit } from '../../src/maps/generated.js'
 import { liveConns } from '../support/conn-census.js'
+import type { Table } from '../support/oracle.js'
 import { expectPacket } from '../support/packet/diff.js'
 import { Director } from './director.js'
 import {
@@ -10,6 +12,7 @@ import {
   makeNat,
   OTHER_CLIENT,
   request,
+  serviceId,
   serviceOf,
   world,
   type Family,
@@ -82,29 +85,43 @@ describe.each(KINDS)('a flood of first packets: $name', ({ family, protocol }) =
 })
 
 describe.each(KINDS)('a table full of settled flows: $name', ({ family, protocol }) => {
-  it('serves a new flow without state in dr', async () => {
-    const director = await Director.serving(world(), 1)
-    for (let sport = 1; sport <= 8; sport += 1) {
+  const WAYS = Array.from({ length: Limit.connWays }, (_, index) => 1 + index)
+
+  /** A table of one bucket, all of whose flows have sent more than one packet. */
+  async function crowded(table: Table): Promise<Director> {
+    const director = await Director.serving(table, 1)
+    for (const sport of WAYS) {
       for (const flags of [['syn'], ['ack']] as const) {
         director.lb.run(request(family, protocol, { sport, flags: [...flags] }).bytes())
       }
     }
+    return director
+  }
+
+  it('serves a new flow without state in dr, and says so', async () => {
+    const director = await crowded(world())
     const out = director.lb.run(request(family, protocol).bytes())
     expect(out).toMatchObject({ verdict: 'forwardStateless', action: 'tx' })
-    expectPacket(out.frame).toEqualPacket(delivered(family, protocol, 8 % 3))
+    expectPacket(out.frame).toEqualPacket(delivered(family, protocol, WAYS.length % 3))
+    expect(director.lb.conns().has(connOf(family, protocol))).toBe(false)
+    const { conns, inPkts } = director.lb.serviceCounters(serviceId(family, protocol))
+    expect({ conns, inPkts }).toEqual({ conns: WAYS.length, inPkts: 2 * WAYS.length + 1 })
     director.expectExactCounts()
   })
 
+  it('goes on serving the flows that it knows', async () => {
+    const director = await crowded(world())
+    director.lb.run(request(family, protocol).bytes())
+    WAYS.forEach((sport, index) => {
+      const fields = { sport, flags: ['ack' as const] }
+      const out = director.lb.run(request(family, protocol, fields).bytes())
+      expect(out.verdict).toBe('forwardKnown')
+      expectPacket(out.frame).toEqualPacket(delivered(family, protocol, index % 3, fields))
+    })
+  })
+
   it('drops a new flow by name in nat, whose replies nobody could translate', async () => {
-    const director = await Director.serving(
-      world((table) => makeNat(table, family, protocol)),
-      1,
-    )
-    for (let sport = 1; sport <= 8; sport += 1) {
-      for (const flags of [['syn'], ['ack']] as const) {
-        director.lb.run(request(family, protocol, { sport, flags: [...flags] }).bytes())
-      }
-    }
+    const director = await crowded(world((table) => makeNat(table, family, protocol)))
     expect(director.lb.run(request(family, protocol).bytes())).toMatchObject({
       verdict: 'dropTableFull',
       action: 'drop',
