@@ -233,7 +233,7 @@ LB_SUBPROGRAM int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 		if (pkt->dest_id != LB_NO_DEST)
 			verdict = new_flow_to(ctx, pkt, 0);
 	}
-	return verdict < LB_PASS_NOT_IP ? new_flow_send(ctx, pkt, verdict) : verdict;
+	return verdict < LB_REPLY_ARP ? new_flow_send(ctx, pkt, verdict) : verdict;
 }
 
 #endif
