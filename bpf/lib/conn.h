@@ -147,16 +147,16 @@ LB_SUBPROGRAM int conn_settle_pair(struct lb_query *query, __u32 buckets, __u32 
 /* Of all conns that have this key and are alive, `mine` among them, leaves the first. Returns 0 when that is not `mine`. */
 static __always_inline int conn_settle(struct lb_query *query, __u32 buckets, __u32 mine, __u32 now)
 {
-	__u32 i, from = 0;
+	__u32 i, among = places_but(mine);
 
 	for (i = 0; i < 2 * LB_CONN_WAYS; i++) {
-		__u32 found = conn_search(query, buckets, from, mine);
+		__u32 found = conn_search(query, buckets, among);
 
 		if (found == LB_CONN_NOWHERE)
 			return 1;
 		if (conn_settle_pair(query, buckets, mine, found, now))
 			return 0;
-		from = found + 1;
+		among &= places_but(found);
 	}
 	return 1;
 }

@@ -166,10 +166,14 @@ LB_SUBPROGRAM __u32 conn_room(__u32 buckets, __u64 hash, __u32 now)
 	return LB_CONN_NOWHERE;
 }
 
-/* Where it could go when both buckets are full: in place of the half-open conn that would die first. */
+/*
+ * Where it could go when both buckets are full: in place of the half-open conn that would die first. Time
+ * and place are one number, since the verifier would try each place on its own.
+ */
 LB_SUBPROGRAM __u32 conn_half_open(__u32 buckets, __u64 hash, __u32 now)
 {
-	__u32 oldest = LB_CONN_NOWHERE, least = 0, choice, way;
+	__u64 first = ~0ULL;
+	__u32 choice, way;
 
 	for (choice = 0; choice < 2; choice++) {
 		struct lb_conn_bucket *bucket = conn_bucket(buckets, hash, choice);
@@ -179,16 +183,15 @@ LB_SUBPROGRAM __u32 conn_half_open(__u32 buckets, __u64 hash, __u32 now)
 		for (way = 0; way < LB_CONN_WAYS; way++) {
 			const struct lb_conn *conn = &bucket->conn[way];
 			union lb_life life = conn_life(conn);
+			__u64 rank = (__u64)(life.expires - now) << 8;
 
-			if (bucket->tag[way] == LB_TAG_BUSY ||
-			    !conn_takeable(conn, life, LB_TAKE_HALF_OPEN, now) ||
-			    (oldest != LB_CONN_NOWHERE && life.expires - now >= least))
-				continue;
-			least = life.expires - now;
-			oldest = choice * LB_CONN_WAYS + way;
+			rank |= choice * LB_CONN_WAYS + way;
+			if (rank < first && bucket->tag[way] != LB_TAG_BUSY &&
+			    conn_takeable(conn, life, LB_TAKE_HALF_OPEN, now))
+				first = rank;
 		}
 	}
-	return oldest;
+	return first & 0xff; /* LB_CONN_NOWHERE when there is none */
 }
 
 /*

@@ -119,11 +119,19 @@ static __always_inline __u32 conn_home(__u64 hash)
 	return hash >> 32 & (LB_CONN_WAYS - 1);
 }
 
+/* All places of a hash, as a set that conn_search() looks at. */
+#define LB_EVERYWHERE ((1u << 2 * LB_CONN_WAYS) - 1)
+
+static __always_inline __u32 places_but(__u32 id)
+{
+	return LB_EVERYWHERE & ~(1u << (id & 31));
+}
+
 /*
- * Searches both buckets by tag, from a place on, all places but one; returns choice * LB_CONN_WAYS +
- * way, or LB_CONN_NOWHERE.
+ * Searches both buckets by tag, the places whose bit is set in `among`; returns choice * LB_CONN_WAYS +
+ * way, or LB_CONN_NOWHERE. (A set, since the verifier follows bounds through a loop, but not bits.)
  */
-LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 from, __u32 but)
+LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 among)
 {
 	struct lb_conn_bucket *bucket;
 	__u32 choice, way, tag;
@@ -138,7 +146,7 @@ LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 fro
 		for (way = 0; way < LB_CONN_WAYS; way++) {
 			__u32 id = choice * LB_CONN_WAYS + way;
 
-			if (bucket->tag[way] == tag && id >= from && id != but &&
+			if (bucket->tag[way] == tag && (among >> id & 1) &&
 			    conn_key_is(&bucket->conn[way], query->key_word))
 				return id;
 		}
@@ -195,7 +203,7 @@ static __always_inline struct lb_conn_place conn_find(struct lb_query *query, __
 		    (place.life.flags & LB_CONN_F_LIVE))
 			return place;
 	}
-	place = conn_place(buckets, hash, conn_search(query, buckets, 0, LB_CONN_NOWHERE));
+	place = conn_place(buckets, hash, conn_search(query, buckets, LB_EVERYWHERE));
 	if (place.bucket) {
 		place.life = conn_life(conn_at(&place));
 		if (!conn_key_is(conn_at(&place), query->key_word))

@@ -107,6 +107,13 @@ LB_SUBPROGRAM __u32 reverse_search(__u64 hash, __u32 buckets, __u32 from)
 	return LB_CONN_NOWHERE;
 }
 
+/* The number of the entry at a place. */
+static __always_inline __u32 reverse_number(__u32 buckets, __u64 hash, __u32 at)
+{
+	return conn_bucket_index(buckets, hash, at / LB_REVERSE_WAYS) * LB_REVERSE_WAYS +
+	       at % LB_REVERSE_WAYS;
+}
+
 /* Flows that share a tag are one in billions; a clash that is being solved adds one. */
 #define LB_REVERSE_TRIES 4
 
@@ -126,9 +133,7 @@ static __always_inline int reverse_find_but(const struct lb_tuple *tuple,
 
 		if (at == LB_CONN_NOWHERE)
 			return 0;
-		entry = conn_bucket_index(set->conn_buckets, hash, at / LB_REVERSE_WAYS) *
-		                LB_REVERSE_WAYS +
-		        at % LB_REVERSE_WAYS;
+		entry = reverse_number(set->conn_buckets, hash, at);
 		slot = reverse_numbered(entry);
 		if (!slot)
 			return 0;
@@ -170,8 +175,11 @@ LB_SUBPROGRAM int reverse_is_of(__u32 number, __u32 entry, struct lb_tuple *tupl
 	return tuple && reverse_confirms(number, entry, tuple, now, &found);
 }
 
-/* Writes over the entry of a conn that is gone; 1 + its number, 0 when there is none. */
-LB_SUBPROGRAM __u32 reverse_replace(__u64 hash, __u32 conn, __u32 buckets)
+/*
+ * Writes an entry where there is none, or, with left_over, over that of a conn that is gone; 1 + its
+ * number, 0 when there is no room.
+ */
+LB_SUBPROGRAM __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets, __u32 left_over)
 {
 	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
 	__u32 choice, way;
@@ -187,7 +195,7 @@ LB_SUBPROGRAM __u32 reverse_replace(__u64 hash, __u32 conn, __u32 buckets)
 			__u64 *slot = (__u64 *)&bucket->slot[way];
 			union lb_reverse_word old = {.word = *(volatile __u64 *)slot};
 
-			if ((!old.word || reverse_left_over(old, entry)) &&
+			if ((!old.word || (left_over && reverse_left_over(old, entry))) &&
 			    __sync_val_compare_and_swap(slot, old.word, mine.word) == old.word)
 				return entry + 1;
 		}
@@ -200,32 +208,26 @@ static __always_inline __u32 reverse_insert(struct lb_tuple *tuple, __u32 conn,
                                             const struct lb_settings *set, __u32 now)
 {
 	__u64 hash = tuple_hash(tuple, set->hash_seed);
-	union lb_reverse_word mine = {.slot = {.tag = conn_tag(hash), .conn = conn}};
-	__u32 choice, way, free = LB_NO_NUMBER;
-	__u64 *slot;
+	__u32 from = 0, entry, i;
 
-	for (choice = 0; choice < 2; choice++) {
-		__u32 index = conn_bucket_index(set->conn_buckets, hash, choice);
-		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);
+	for (i = 0; i < LB_REVERSE_TRIES; i++) {
+		__u32 at = reverse_search(hash, set->conn_buckets, from);
+		union lb_reverse_word word;
+		__u64 *slot;
 
-		if (!bucket)
+		if (at == LB_CONN_NOWHERE)
+			break;
+		entry = reverse_number(set->conn_buckets, hash, at);
+		slot = reverse_numbered(entry);
+		if (!slot)
 			return 0;
-		for (way = 0; way < LB_REVERSE_WAYS; way++) {
-			__u32 entry = index * LB_REVERSE_WAYS + way;
-			union lb_reverse_word word = {
-				.word = *(volatile __u64 *)&bucket->slot[way]};
-
-			if (!word.word && free == LB_NO_NUMBER)
-				free = entry;
-			if (word.slot.tag == mine.slot.tag &&
-			    reverse_is_of(word.slot.conn, entry, tuple, now))
-				return LB_ENTRY_CLASH;
-		}
+		word.word = *(volatile __u64 *)slot;
+		if (reverse_is_of(word.slot.conn, entry, tuple, now))
+			return LB_ENTRY_CLASH;
+		from = at + 1;
 	}
-	slot = free == LB_NO_NUMBER ? NULL : reverse_numbered(free);
-	if (slot && !__sync_val_compare_and_swap(slot, 0, mine.word))
-		return free + 1;
-	return reverse_replace(hash, conn, set->conn_buckets);
+	entry = reverse_write(hash, conn, set->conn_buckets, 0);
+	return entry ? entry : reverse_write(hash, conn, set->conn_buckets, 1);
 }
 
 /*

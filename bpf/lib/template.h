@@ -129,7 +129,7 @@ static __always_inline int template_is_alone(struct lb_query *query, __u32 bucke
                                              __u32 now)
 {
 	__u32 number = conn_number(buckets, query->hash, mine);
-	__u32 other = conn_search(query, buckets, 0, mine);
+	__u32 other = conn_search(query, buckets, places_but(mine));
 
 	/* Both buckets may be the same one: then it is one template under two ids. */
 	if (other == LB_CONN_NOWHERE || conn_number(buckets, query->hash, other) == number)
