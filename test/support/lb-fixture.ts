@@ -8,6 +8,7 @@ import { measureHz, readTick } from '../../src/dataplane/clock.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import { Collection } from '../../src/loader/collection.js'
 import { CollectionSpec } from '../../src/loader/collection-spec.js'
+import type { Program } from '../../src/loader/program.js'
 import * as abi from '../../src/maps/generated.js'
 import { TestClock } from './lb/clock.js'
 import { nameOf } from './lb/names.js'
@@ -134,13 +135,22 @@ export class LbFixture implements Disposable {
     return { verdict, action: ACTIONS[retval] ?? 'aborted', frame: Uint8Array.from(data) }
   }
 
+  /** What {@link openReply} has loaded, and the network that its programs run in. */
+  get replies(): { collection: Collection<typeof tcReply>; network: ReplyNetwork } {
+    if (this.#reply === undefined) throw new Error('tc_reply is not loaded')
+    return this.#reply
+  }
+
   /** One frame from a real's side through tc_reply, as {@link run}; {@link openReply} comes first. */
   reply(frame: Uint8Array, direction: 'ingress' | 'egress' = 'ingress'): RunResult<TcAction> {
-    if (this.#reply === undefined) throw new Error('tc_reply is not loaded')
-    const { collection, network } = this.#reply
-    const { tcReplyIngress, tcReplyEgress } = collection.programs
-    const program = direction === 'ingress' ? tcReplyIngress : tcReplyEgress
-    const { retval, data } = network.enter(() => program.run({ data: frame }))
+    const { tcReplyIngress, tcReplyEgress } = this.replies.collection.programs
+    return this.replyBy(direction === 'ingress' ? tcReplyIngress : tcReplyEgress, frame)
+  }
+
+  /** The same by a program that ends in one of tc_reply. `context`: a `struct __sk_buff`, in. */
+  replyBy(program: Program, frame: Uint8Array, context?: Uint8Array): RunResult<TcAction> {
+    const options = { data: frame, ...(context === undefined ? {} : { context }) }
+    const { retval, data } = this.replies.network.enter(() => program.run(options))
     const verdict = this.#countedVerdict()
     const action = TC_ACTIONS.get(retval)
     if (action === undefined) throw new Error(`tc_reply answered ${retval}`)

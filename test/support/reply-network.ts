@@ -36,7 +36,7 @@ export class ReplyNetwork implements Disposable {
   }
 
   #fill({ mac, clients }: ReplyNetworkOptions): void {
-    const inside = (...args: string[]): void => ip('-n', this.#name, ...args)
+    const inside = this.ip.bind(this)
     inside('link', 'set', 'lo', 'address', mac, 'up')
     inside('link', 'add', OUT.name, 'index', String(OUT.ifindex), 'type', 'veth', 'peer', 'name', 'beyond')
     inside('link', 'set', 'beyond', 'up')
@@ -47,6 +47,11 @@ export class ReplyNetwork implements Disposable {
     for (const key of ['net.ipv4.ip_forward', 'net.ipv6.conf.all.forwarding']) {
       ip('netns', 'exec', this.#name, 'sysctl', '-qw', `${key}=1`)
     }
+  }
+
+  /** Runs `ip` in the namespace. */
+  ip(...args: string[]): void {
+    ip('-n', this.#name, ...args)
   }
 
   /** Runs `callback` in the namespace. */
