@@ -1,5 +1,6 @@
 /** A director under test: the real programs on one side, the oracle on the other, both with the same table. */
 import { expect, onTestFinished } from 'vitest'
+import { contradictions, liveConns } from '../support/conn-census.js'
 import { LbFixture, type RunResult, type TcAction } from '../support/lb-fixture.js'
 import { countsOf } from '../support/oracle/counts.js'
 import { judgeReply } from '../support/oracle/replies.js'
@@ -17,9 +18,12 @@ export type TimelessConn = Omit<Conn, 'expires'>
 
 const bytesOf = (sent: Packet | Uint8Array): Uint8Array => (sent instanceof Uint8Array ? sent : sent.bytes())
 
+/** More than a tick, less than any timer. */
+const MOMENT_NS = 1_000_000_000n
+
 /** What has run out is out: its place may have been given to another flow, or not yet. */
 const living = (conns: Map<string, Conn>): [string, Conn][] =>
-  [...conns].filter(([, { expires, live }]) => live && expires > process.hrtime.bigint())
+  [...conns].filter(([, { expires, live }]) => live && expires > process.hrtime.bigint() + MOMENT_NS)
 
 const timeless = (conns: [string, Conn][]): Map<string, TimelessConn> =>
   new Map(conns.map(([key, { expires: _, ...rest }]) => [key, rest]))
@@ -115,11 +119,12 @@ export class Director {
     this.expectExactCounts(conns)
   }
 
-  /** The counts of every destination are those of the conns that are in the table. */
+  /** The counts of every destination are those of the conns in the table, which does not contradict itself. */
   expectExactCounts(conns: Map<string, Conn> = this.lb.flows()): void {
     for (const id of this.table.dests.keys()) {
       const counted = countsOf({ ...this.table, conns }, id)
       expect({ id, ...this.lb.destState(id) }).toEqual({ id, ...counted })
     }
+    expect(contradictions(this.lb.maps, liveConns(this.lb.maps), this.lb.tick())).toEqual([])
   }
 }

@@ -7,7 +7,9 @@ import { anyAnswer, anyFrame } from './frames.js'
 import { randomWorld } from './random-world.js'
 import { world } from './world.js'
 
-const FRAMES = Number(process.env['VEER_FUZZ_FRAMES'] ?? 50_000)
+/** So many reach every verdict. */
+const ENOUGH = 50_000
+const FRAMES = Number(process.env['VEER_FUZZ_FRAMES'] ?? ENOUGH)
 const FRAMES_PER_RUN = 100
 /** So many that no flow finds its two full. */
 const BUCKETS = 64
@@ -15,7 +17,7 @@ const BUCKETS = 64
 /** Full maps, frames of several buffers and routes that do not fit have tests of their own. */
 const OUT_OF_REACH: VerdictName[] = ['forwardStateless', 'passTooBig', 'dropNotLinear', 'dropTableFull', 'dropNoRoute']
 /** Not in every run of so few frames. */
-const RARE: VerdictName[] = ['dropClash']
+const RARE: VerdictName[] = ['dropClash', 'forwardReplyFragment']
 
 const SEED = Number(process.env['VEER_FUZZ_SEED'] ?? Date.now() & 0x7fffffff)
 
@@ -50,7 +52,7 @@ describe('any frame, under any configuration', () => {
       fc.assert(property, { ...runs, seed: SEED, reporter: throwFailure })
       const expected = (Object.keys(Verdict) as VerdictName[]).filter((name) => !RARE.includes(name))
       const missed = expected.filter((name) => !reached.has(name))
-      expect(missed, 'verdicts that no frame had').toEqual(OUT_OF_REACH)
+      if (FRAMES >= ENOUGH) expect(missed, 'verdicts that no frame had').toEqual(OUT_OF_REACH)
     },
     120_000 + FRAMES * 20,
   )

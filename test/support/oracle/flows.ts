@@ -1,5 +1,14 @@
 /** Packets of flows: TCP, UDP and ICMP queries to a VIP. */
-import { advance, destinationOf, livingConn, makeConn, realSide, connByRealSide, startsOver } from './conns.js'
+import {
+  advance,
+  connByRealSide,
+  destinationOf,
+  endConn,
+  livingConn,
+  makeConn,
+  realSide,
+  startsOver,
+} from './conns.js'
 import type { Decision, Flow } from './decision.js'
 import { portUnreachable, reset, timeExceeded } from './errors.js'
 import { sourceMac, translated, ttlOf, withMacs, withTtlDecremented } from './frame.js'
@@ -14,19 +23,14 @@ import {
   type Table,
   type VerdictName,
 } from './table.js'
-import { affinity, joinTemplate, templateOf } from './templates.js'
+import { affinity, joinTemplate, leaveTemplate, templateOf } from './templates.js'
 import { isSyn } from './tcp-state.js'
 
 export type Counted = Pick<Flow, 'ipLength'>
 
 /** Counts a packet from the client for a service and its destination. */
-export function countRequest(
-  table: Table,
-  destId: number,
-  packet: Counted,
-  conns: number,
-  service: number = table.dests.get(destId)?.service ?? -1,
-): void {
+export function countRequest(table: Table, destId: number, packet: Counted, conns: number): void {
+  const service = table.dests.get(destId)?.service ?? -1
   for (const [counters, id] of [[table.serviceCounters, service], [table.destCounters, destId]] as const) {
     const before = counters.get(id) ?? NO_COUNTS
     const { inPkts, inBytes } = before
@@ -107,23 +111,12 @@ function withoutReal(table: Table, flow: Flow, service: Service): Decision {
 const mayStart = (flow: Flow, service: Service): boolean =>
   flow.transport !== 'tcp' || isSyn(flow.flags) || (service.sloppy && (flow.flags & 4) === 0)
 
-/** The destinations that are tried for a nat conn whose real's side may be taken. */
-const ATTEMPTS = 15
+/** Other destinations that are tried for a nat conn whose real's side is taken at the first. */
+const ATTEMPTS = 16
 
-/** A destination at which no other conn has the real's side of this one. */
-function withoutClash(table: Table, flow: Flow, service: Service, first: number): number | undefined {
-  const clashes = (id: number): boolean => {
-    const dest = table.dests.get(id)
-    if (dest?.forward !== 'nat') return false
-    return connByRealSide(table, realSide(flow.key, dest), flow.key) !== undefined
-  }
-  if (!clashes(first)) return first
-  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const other = otherDestination(table, flow, service, attempt)
-    if (other !== undefined && !clashes(other)) return other
-  }
-  return undefined
-}
+/** nat: another conn of the client looks the same from the real's side. */
+const clashes = (table: Table, flow: Flow, dest: Destination): boolean =>
+  dest.forward === 'nat' && connByRealSide(table, realSide(flow.key, dest), flow.key) !== undefined
 
 function fromPeer(table: Table, flow: Flow, service: Service): Decision | undefined {
   if (!table.peers.has(sourceMac(flow.frame))) return undefined
@@ -145,10 +138,20 @@ function newFlow(table: Table, flow: Flow): Decision {
   return start(table, flow, service, chosen)
 }
 
-/** A new flow has got its destination. */
+/** A new flow has got its destination; where that would clash it gets another. */
 function start(table: Table, flow: Flow, service: Service, chosen: number): Decision {
-  const destId = withoutClash(table, flow, service, chosen)
-  if (destId === undefined) return { verdict: 'dropClash' }
+  const first = startAt(table, flow, service, chosen, true)
+  if (first !== 'clash') return first
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const other = otherDestination(table, flow, service, attempt)
+    const next = other === undefined ? 'clash' : startAt(table, flow, service, other, false)
+    if (next !== 'clash') return next
+  }
+  return { verdict: 'dropClash' }
+}
+
+/** Only the client's first choice is a child of its template. */
+function startAt(table: Table, flow: Flow, service: Service, destId: number, first: boolean): Decision | 'clash' {
   const dest = table.dests.get(destId)
   if (dest === undefined) return withoutReal(table, flow, service)
   const isOwn = !dest.local && !dest.gateway && sourceMac(flow.frame) === dest.mac
@@ -156,14 +159,14 @@ function start(table: Table, flow: Flow, service: Service, chosen: number): Deci
   if (!dest.local && ttlUsedUp(flow)) return timeExceeded(table, flow)
   const blocked = obstacle(table, flow, dest)
   if (blocked !== undefined) return { verdict: blocked }
-  if (!service.onePacket) remember(table, flow, service, destId, dest, destId === chosen)
+  if (!service.onePacket && !remember(table, flow, service, destId, dest, first)) return 'clash'
   followers(table, flow, { dest: destId, generation: dest.generation })
-  countRequest(table, destId, flow, 1, service.id)
+  countRequest(table, destId, flow, 1)
   const verdict = service.onePacket ? 'forwardOnePacket' : 'forwardNew'
   return { verdict, frame: forwardedFrame(flow, dest), out: wayOut(dest) }
 }
 
-/** `joins`: a conn that went elsewhere for a clash is no child of the client's template. */
+/** Makes the conn, and what its client's template becomes by it; false when it would clash. */
 function remember(
   table: Table,
   flow: Flow,
@@ -171,11 +174,17 @@ function remember(
   destId: number,
   dest: Destination,
   joins: boolean,
-): void {
+): boolean {
   const { persistence } = service
   const control = persistence === undefined || !joins ? undefined : templateOf(flow, persistence)
   if (control !== undefined && persistence !== undefined) joinTemplate(table, control, destId, persistence)
+  if (clashes(table, flow, dest)) {
+    endConn(table, flow.key)
+    if (control !== undefined) leaveTemplate(table, control)
+    return false
+  }
   makeConn(table, flow, destId, dest, { noReuse: control !== undefined || !service.connReuse, control })
+  return true
 }
 
 /** The conn's destination was taken out of the configuration. */

@@ -80,3 +80,9 @@ export function joinTemplate(table: Table, key: string, destId: number, persiste
     control: undefined,
   })
 }
+
+/** A conn that was to be a child is none: one without any that was ever established ends. */
+export function leaveTemplate(table: Table, key: string): void {
+  const template = table.conns.get(key)
+  if (template?.assured === false && childrenOf(table, key).length === 0) table.conns.delete(key)
+}
