@@ -84,5 +84,5 @@ export function joinTemplate(table: Table, key: string, destId: number, persiste
 /** A conn that was to be a child is none: one without any that was ever established ends. */
 export function leaveTemplate(table: Table, key: string): void {
   const template = table.conns.get(key)
-  if (template?.assured === false && childrenOf(table, key).length === 0) table.conns.delete(key)
+  if (template?.assured === false && childrenOf(table, key).length === 0) template.expires = table.now
 }
