@@ -366,12 +366,13 @@ struct lb_route_key {
  * routes[hash of the client]: the host's latest answers to the question for a way to a client, of
  * those that name one.
  */
-struct lb_route_entry {
+struct lb_route {
 	struct lb_route_key key;
 	__u32 ifindex; /* that it leaves by */
-	__u32 fits;    /* bytes of IP that are known to fit the MTU */
+	__u32 fits;    /* bytes of IP that the MTU allows for certain; it may allow more */
 	__u32 pad;
-	__u32 next_family; /* AF_INET or AF_INET6, of the next hop: they may differ (RFC 8950) */
+	/* struct bpf_redir_neigh: the next hop of an IPv4 route may be an IPv6 one (RFC 8950) */
+	__u32 next_family; /* AF_INET, AF_INET6 */
 	__be32 next_hop[4];
 };
 
@@ -550,7 +551,7 @@ _Static_assert(sizeof(struct lb_reverse_bucket) == 64, "lb_reverse_bucket");
 _Static_assert(sizeof(struct lb_fragment_key) == 40, "lb_fragment_key");
 _Static_assert(sizeof(struct lb_fragment) == 16, "lb_fragment");
 _Static_assert(sizeof(struct lb_route_key) == 48, "lb_route_key");
-_Static_assert(sizeof(struct lb_route_entry) == 80, "lb_route_entry");
+_Static_assert(sizeof(struct lb_route) == 80, "lb_route");
 _Static_assert(sizeof(struct lb_sweeper) == 32, "lb_sweeper");
 _Static_assert(sizeof(struct lb_explanation) == 32, "lb_explanation");
 _Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");

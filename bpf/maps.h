@@ -116,7 +116,7 @@ struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, LB_ROUTES);
 	__type(key, __u32);
-	__type(value, struct lb_route_entry);
+	__type(value, struct lb_route);
 } routes SEC(".maps");
 
 /* Other directors, by MAC. Writer: control. Reader: new flows, when settings.peers is not 0. */

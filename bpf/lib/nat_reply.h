@@ -50,20 +50,19 @@ static __always_inline int reply_headers(const lb_ctx *ctx, const struct lb_pack
 
 /*
  * How a packet leaves that will have the source `src`; a verdict if it does not, or not
- * translated. The host's stack says what is to be said of those, in the real's own terms.
+ * translated. The host's stack says what is to be said of those, in the real's own terms. A
+ * route that is NULL: the packet goes on within the host's stack.
  */
 static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
                                      const struct lb_headers *hdr, const struct lb_addr *src,
-                                     enum lb_hook hook, __u8 family, enum lb_way *way,
-                                     struct lb_route *route)
+                                     enum lb_hook hook, __u8 family, const struct lb_route **route)
 {
-	*way = LB_WAY_HOST;
+	*route = NULL;
 	if (hook == LB_EGRESS)
 		return LB_UNDECIDED;
 	if (ttl_of(hdr, family) <= 1)
 		return LB_PASS_TTL;
-	*way = route_find_cached(ctx, pkt, hdr, src, family, route);
-	switch (*way) {
+	switch (route_find_cached(ctx, pkt, hdr, src, family, route)) {
 	case LB_WAY_TOO_BIG:
 		return LB_PASS_TOO_BIG;
 	case LB_WAY_NONE:
@@ -86,22 +85,21 @@ static __always_inline void reply_count(const lb_ctx *ctx, const struct lb_packe
 }
 
 /* A packet that is as it shall be, but for its MACs. */
-static __always_inline void reply_leave(lb_ctx *ctx, struct lb_packet *pkt, enum lb_way way,
-                                        struct lb_route *route)
+static __always_inline void reply_leave(lb_ctx *ctx, struct lb_packet *pkt,
+                                        const struct lb_route *route)
 {
-	pkt->forward_action = way == LB_WAY_OUT ? route_take(ctx, route) : TC_ACT_OK;
+	pkt->forward_action = route ? route_take(ctx, route) : TC_ACT_OK;
 }
 
 /* Translates it and sends it off. */
 static __always_inline int reply_send(lb_ctx *ctx, struct lb_packet *pkt,
                                       const struct lb_headers *hdr, const struct lb_reply *reply,
-                                      enum lb_way way, struct lb_route *route, __u8 family,
-                                      int verdict)
+                                      const struct lb_route *route, __u8 family, int verdict)
 {
 	reply_count(ctx, pkt, reply);
-	if (!fwd_nat_reply(ctx, pkt, hdr, reply->vip, reply->port, way == LB_WAY_OUT, family))
+	if (!fwd_nat_reply(ctx, pkt, hdr, reply->vip, reply->port, route != NULL, family))
 		return LB_DROP_NOT_LINEAR;
-	reply_leave(ctx, pkt, way, route);
+	reply_leave(ctx, pkt, route);
 	return verdict;
 }
 

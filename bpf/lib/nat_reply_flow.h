@@ -10,13 +10,12 @@ static __always_inline int flow_reply(lb_ctx *ctx, struct lb_packet *pkt, __u64 
                                       enum lb_hook hook, __u8 family)
 {
 	const struct lb_settings *set = settings_get();
-	struct lb_route route = {};
+	const struct lb_route *route;
 	__u32 now = ticks_now();
 	struct lb_headers hdr;
 	struct lb_tuple tuple;
 	struct lb_found found;
 	struct lb_reply reply;
-	enum lb_way way;
 	int verdict;
 
 	tuple.word[0] = pkt->dst_word[0];
@@ -27,13 +26,13 @@ static __always_inline int flow_reply(lb_ctx *ctx, struct lb_packet *pkt, __u64 
 	if (!set || !reverse_find(&tuple, set, now, &found) || !reply_of(&found, pkt, &reply) ||
 	    !reply_headers(ctx, pkt, &hdr, family))
 		return LB_PASS_NOT_REPLY;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &way, &route);
+	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	conn_advance(found.conn, found.life, pkt, set, LB_OUTPUT, found.number, now);
 	if (pkt->fragment)
 		fragment_record(pkt, reply.dest_id, reply.dest->generation, LB_FRAGMENT_TO_CLIENT);
-	return reply_send(ctx, pkt, &hdr, &reply, way, &route, family, LB_FORWARD_REPLY);
+	return reply_send(ctx, pkt, &hdr, &reply, route, family, LB_FORWARD_REPLY);
 }
 
 /* A packet that may be a reply; tail: of the tuple, if it is one. */
@@ -49,11 +48,10 @@ static __always_inline int fragment_reply(lb_ctx *ctx, struct lb_packet *pkt, en
                                           __u8 family)
 {
 	const struct lb_fragment *first = fragment_find(pkt);
-	struct lb_route route = {};
+	const struct lb_route *route;
 	const struct lb_vip *vip;
 	struct lb_headers hdr;
 	struct lb_reply reply;
-	enum lb_way way;
 	__u32 vip_id;
 	int verdict;
 
@@ -68,10 +66,10 @@ static __always_inline int fragment_reply(lb_ctx *ctx, struct lb_packet *pkt, en
 		return LB_PASS_NOT_REPLY;
 	reply.vip = &vip->addr;
 	reply.port = 0;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &way, &route);
+	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	return reply_send(ctx, pkt, &hdr, &reply, way, &route, family, LB_FORWARD_REPLY_FRAGMENT);
+	return reply_send(ctx, pkt, &hdr, &reply, route, family, LB_FORWARD_REPLY_FRAGMENT);
 }
 
 /* A fragment after the first: it has no ports, and becomes what the first became. */

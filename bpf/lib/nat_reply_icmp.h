@@ -58,9 +58,8 @@ LB_SUBPROGRAM int error_send(lb_ctx *ctx, struct lb_packet *pkt, struct lb_error
                              enum lb_hook hook)
 {
 	struct lb_reply reply = {};
-	struct lb_route route = {};
+	const struct lb_route *route;
 	struct lb_headers hdr;
-	enum lb_way way;
 	int verdict;
 
 	if (!pkt || !error)
@@ -71,18 +70,18 @@ LB_SUBPROGRAM int error_send(lb_ctx *ctx, struct lb_packet *pkt, struct lb_error
 	if (!reply.dest || !reply_headers(ctx, pkt, &hdr, 6))
 		return LB_PASS_NOT_REPLY;
 	reply.vip = error->to.outer ? (struct lb_addr *)error->to.outer_word : &pkt->key.client;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, pkt->family, &way, &route);
+	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, pkt->family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	reply_count(ctx, pkt, &reply);
-	if (way == LB_WAY_OUT)
+	if (route)
 		ttl_decrement(&hdr, pkt->family);
 	if (pkt->family == 6)
-		reply_sum_v6(ctx, 0, way == LB_WAY_OUT);
+		reply_sum_v6(ctx, 0, route != NULL);
 	verdict = icmp_error_rewrite(ctx, pkt, &error->quote, &error->to);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	reply_leave(ctx, pkt, way, &route);
+	reply_leave(ctx, pkt, route);
 	return LB_FORWARD_REPLY_ICMP_ERROR;
 }
 

@@ -25,12 +25,6 @@ enum lb_way {
 	LB_WAY_NONE,    /* there is none */
 };
 
-struct lb_route {
-	struct bpf_redir_neigh next; /* hop */
-	__u32 ifindex;
-	__u32 fits; /* bytes of IP that the MTU allows for certain, and it may allow more */
-};
-
 /* IP and transport headers of each packet that a GSO packet will be cut into. */
 static __always_inline __u32 gso_headers(const lb_ctx *ctx, const struct lb_packet *pkt)
 {
@@ -83,14 +77,11 @@ static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *
 	}
 }
 
-/* What an answer means for a packet. */
-static __always_inline enum lb_way route_way(const lb_ctx *ctx, const struct lb_packet *pkt,
-                                             const struct lb_route *route)
+/* Not tags within the frame, which the neighbour's MAC cannot be put in front of. */
+static __always_inline int route_carries(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                         const struct lb_route *route)
 {
-	/* Tags within the frame, which the neighbour's MAC cannot be put in front of. */
-	if (route->ifindex == ctx->ifindex && pkt->l3_off != sizeof(struct lb_eth))
-		return LB_WAY_NONE;
-	return LB_WAY_OUT;
+	return route->ifindex != ctx->ifindex || pkt->l3_off == sizeof(struct lb_eth);
 }
 
 static __always_inline void route_answer(const struct bpf_fib_lookup *fib, struct lb_route *route)
@@ -100,11 +91,10 @@ static __always_inline void route_answer(const struct bpf_fib_lookup *fib, struc
 	route->ifindex = fib->ifindex;
 	/* The MTU, or without a neighbour's MAC what was asked for. */
 	route->fits = fib->mtu_result;
-	/* The next hop of an IPv4 route may be an IPv6 one (RFC 8950). */
-	route->next.nh_family = fib->family;
+	route->next_family = fib->family;
 #pragma unroll
 	for (i = 0; i < 4; i++)
-		route->next.ipv6_nh[i] = fib->ipv6_dst[i];
+		route->next_hop[i] = fib->ipv6_dst[i];
 }
 
 /* The way of a packet to pkt->dst that will leave with `src` as its source; fills route for LB_WAY_OUT. */
@@ -120,7 +110,7 @@ static __always_inline enum lb_way route_find(lb_ctx *ctx, const struct lb_packe
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:
 		route_answer(&fib, route);
-		return route_way(ctx, pkt, route);
+		return LB_WAY_OUT;
 	case BPF_FIB_LKUP_RET_NOT_FWDED:
 	case BPF_FIB_LKUP_RET_UNSUPP_LWT:
 		return LB_WAY_HOST;
@@ -134,7 +124,7 @@ static __always_inline enum lb_way route_find(lb_ctx *ctx, const struct lb_packe
 }
 
 /* Sends the packet on its way. Tags are those of the interface that it came in by. Returns a TC action. */
-static __always_inline int route_take(lb_ctx *ctx, struct lb_route *route)
+static __always_inline int route_take(lb_ctx *ctx, const struct lb_route *route)
 {
 	int i;
 
@@ -142,7 +132,8 @@ static __always_inline int route_take(lb_ctx *ctx, struct lb_route *route)
 		for (i = 0; i < LB_MAX_TAGS && ctx->vlan_present; i++)
 			if (bpf_skb_vlan_pop(ctx))
 				return TC_ACT_SHOT;
-	return bpf_redirect_neigh(route->ifindex, &route->next, sizeof(route->next), 0);
+	return bpf_redirect_neigh(route->ifindex, (struct bpf_redir_neigh *)&route->next_family,
+	                          sizeof(struct bpf_redir_neigh), 0);
 }
 
 #endif

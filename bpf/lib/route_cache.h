@@ -32,8 +32,7 @@ static __always_inline void route_query(const lb_ctx *ctx, const struct lb_packe
 	query->word[5] = word_of(now, pkt->protocol | (__u32)family << 16);
 }
 
-static __always_inline struct lb_route_entry *route_entry(const union lb_route_query *query,
-                                                          __u64 seed)
+static __always_inline struct lb_route *route_at(const union lb_route_query *query, __u64 seed)
 {
 	__u64 hash = hash_word(hash_word(seed, query->word[0] ^ query->word[4]), query->word[1]);
 	__u32 index = hash & (LB_ROUTES - 1);
@@ -41,10 +40,19 @@ static __always_inline struct lb_route_entry *route_entry(const union lb_route_q
 	return bpf_map_lookup_elem(&routes, &index);
 }
 
-static __always_inline int route_entry_is(const struct lb_route_entry *entry,
-                                          const union lb_route_query *query)
+static __always_inline void route_set_key(struct lb_route *route, const union lb_route_query *query)
 {
-	const __u64 *word = (const __u64 *)&entry->key;
+	__u64 *word = (__u64 *)&route->key;
+	__u32 i;
+
+#pragma unroll
+	for (i = 0; i < LB_ROUTE_KEY_WORDS; i++)
+		word[i] = query->word[i];
+}
+
+static __always_inline int route_is(const struct lb_route *route, const union lb_route_query *query)
+{
+	const __u64 *word = (const __u64 *)&route->key;
 	__u64 differs = 0;
 	__u32 i;
 
@@ -54,60 +62,36 @@ static __always_inline int route_entry_is(const struct lb_route_entry *entry,
 	return !differs;
 }
 
-static __always_inline void route_remember(struct lb_route_entry *entry,
-                                           const union lb_route_query *query,
-                                           const struct lb_route *route)
-{
-	__u64 *word = (__u64 *)&entry->key;
-	__u32 i;
-
-#pragma unroll
-	for (i = 0; i < LB_ROUTE_KEY_WORDS; i++)
-		word[i] = query->word[i];
-	entry->ifindex = route->ifindex;
-	entry->fits = route->fits;
-	entry->next_family = route->next.nh_family;
-#pragma unroll
-	for (i = 0; i < 4; i++)
-		entry->next_hop[i] = route->next.ipv6_nh[i];
-}
-
-static __always_inline void route_recall(const struct lb_route_entry *entry, struct lb_route *route)
-{
-	__u32 i;
-
-	route->ifindex = entry->ifindex;
-	route->next.nh_family = entry->next_family;
-#pragma unroll
-	for (i = 0; i < 4; i++)
-		route->next.ipv6_nh[i] = entry->next_hop[i];
-}
-
-/* As route_find(). */
+/*
+ * As route_find(), for a packet with these tags. For LB_WAY_OUT fills found with a place of this CPU's,
+ * which holds until its next packet.
+ */
 static __always_inline enum lb_way route_find_cached(lb_ctx *ctx, const struct lb_packet *pkt,
                                                      const struct lb_headers *hdr,
                                                      const struct lb_addr *src, __u8 family,
-                                                     struct lb_route *route)
+                                                     const struct lb_route **found)
 {
 	const struct lb_settings *set = settings_get();
-	struct lb_route_entry *entry;
 	union lb_route_query query;
+	struct lb_route *route;
 	enum lb_way way;
 
 	if (!set)
 		return LB_WAY_NONE;
 	route_query(ctx, pkt, hdr, src, ticks_now(), family, &query);
-	entry = route_entry(&query, set->hash_seed);
-	if (!entry)
+	route = route_at(&query, set->hash_seed);
+	if (!route)
 		return LB_WAY_NONE;
-	if (route_entry_is(entry, &query) && route_length(ctx, pkt) <= entry->fits) {
-		route_recall(entry, route);
-		return route_way(ctx, pkt, route);
+	if (!route_is(route, &query) || route_length(ctx, pkt) > route->fits) {
+		way = route_find(ctx, pkt, hdr, src, family, route);
+		if (way != LB_WAY_OUT)
+			return way;
+		route_set_key(route, &query);
 	}
-	way = route_find(ctx, pkt, hdr, src, family, route);
-	if (way == LB_WAY_OUT)
-		route_remember(entry, &query, route);
-	return way;
+	if (!route_carries(ctx, pkt, route))
+		return LB_WAY_NONE;
+	*found = route;
+	return LB_WAY_OUT;
 }
 
 #endif

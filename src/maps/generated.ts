@@ -752,8 +752,8 @@ export const routeKeyCodec = new Codec<RouteKey>(
   }),
 )
 
-/** `struct lb_route_entry`, 80 bytes. */
-export interface RouteEntry {
+/** `struct lb_route`, 80 bytes. */
+export interface Route {
   key: RouteKey
   ifindex: number
   fits: number
@@ -761,9 +761,9 @@ export interface RouteEntry {
   nextHop: number[]
 }
 
-/** Codec of {@link RouteEntry}. */
-export const routeEntryCodec = new Codec<RouteEntry>(
-  struct('lb_route_entry', 80, {
+/** Codec of {@link Route}. */
+export const routeCodec = new Codec<Route>(
+  struct('lb_route', 80, {
     key: [0, routeKeyCodec.layout],
     ifindex: [48, u32],
     fits: [52, u32],
@@ -1014,7 +1014,7 @@ export const xdpLb = {
     routes: perCpuMap(
       { name: 'routes', type: MapType.percpuArray, flags: 0x0 },
       u32Codec,
-      routeEntryCodec,
+      routeCodec,
     ),
     schedState: plainMap(
       { name: 'sched_state', type: MapType.array, flags: 0x0 },
