@@ -77,7 +77,7 @@ static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *
 	}
 }
 
-/* Not tags within the frame, which the neighbour's MAC cannot be put in front of. */
+/* Can the packet leave by it? The neighbour's MAC cannot be put in front of tags within the frame. */
 static __always_inline int route_carries(const lb_ctx *ctx, const struct lb_packet *pkt,
                                          const struct lb_route *route)
 {
