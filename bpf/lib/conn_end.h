@@ -17,9 +17,6 @@ enum lb_take {
 	LB_TAKE_ANY,       /* or any other: its flow starts over */
 };
 
-/* Ticks that a template must be past its time, so that a new child has surely been counted. */
-#define LB_TEMPLATE_GRACE 8
-
 /* A flood makes many of these, and a handshake needs its own only for a moment. */
 static __always_inline int life_half_open(union lb_life life)
 {
@@ -42,7 +39,7 @@ static __always_inline int conn_takeable(const struct lb_conn *conn, union lb_li
 	if (!(life.flags & LB_CONN_F_LIVE) || how == LB_TAKE_ANY)
 		return 1;
 	if (conn->key.kind == LB_KEY_TEMPLATE)
-		return tick_passed(life.expires + LB_TEMPLATE_GRACE, now) && !conn->children;
+		return tick_passed(life.expires, now) && !conn->children;
 	return tick_passed(life.expires, now) || (how == LB_TAKE_HALF_OPEN && life_half_open(life));
 }
 

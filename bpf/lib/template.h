@@ -4,9 +4,10 @@
  * net/netfilter/ipvs): entries of the conn table whose key is a client under a netmask and what
  * services it is for.
  *
- * While a template's children live it does not end: what renews it does so by its life first,
- * which nobody can end then, and counts the child after that. Its destination is replaced in
- * place, by compare-and-swap.
+ * While a template has children nobody takes its way. Who joins it counts the child first and then
+ * renews its life; when that has ended in between the child is taken back, so the count of a way
+ * is right whoever has it, and is never reset. The destination is replaced in place, by
+ * compare-and-swap.
  */
 #ifndef LB_TEMPLATE_H
 #define LB_TEMPLATE_H
@@ -138,7 +139,7 @@ static __always_inline int template_is_alone(struct lb_query *query, __u32 bucke
 	return 0;
 }
 
-/* Makes a template; its place, LB_CONN_NOWHERE when there is no room. */
+/* Makes a template with one child; its place, LB_CONN_NOWHERE when there is no room. */
 static __always_inline __u32 template_make(struct lb_query *query, union lb_dest_ref ref,
                                            __u32 ticks, const struct lb_settings *set, __u32 now)
 {
@@ -154,10 +155,13 @@ static __always_inline __u32 template_make(struct lb_query *query, union lb_dest
 	conn_set_dest(conn, ref.dest, ref.generation);
 	conn->control = 0;
 	conn->reverse = 0;
-	conn->children = 0;
+	__sync_fetch_and_add(&conn->children, 1);
 	dest_count_template(ref.dest, ref.generation, 1);
 	conn_publish(&place, query->hash, life);
-	return template_is_alone(query, set->conn_buckets, id, now) ? id : LB_CONN_NOWHERE;
+	if (template_is_alone(query, set->conn_buckets, id, now))
+		return id;
+	__sync_fetch_and_add(&conn->children, -1);
+	return LB_CONN_NOWHERE;
 }
 
 /* Whether what a template has will do: the destination itself, or another service's of the same real. */
@@ -171,24 +175,19 @@ static __always_inline int same_real(union lb_dest_ref had, union lb_dest_ref wa
 	       addr_equal(&dest->addr, &other->addr);
 }
 
-/* Restarts the timer of the template at `id`, and gives it a destination. Returns 0 when it has ended meanwhile. */
-static __always_inline int template_renew(const struct lb_query *query, __u32 id,
-                                          union lb_dest_ref wanted, __u32 ticks,
-                                          const struct lb_settings *set, __u32 now)
+/*
+ * Restarts the timer of a template that has a new child, and gives it a destination. Returns 0 when it
+ * has ended meanwhile.
+ */
+static __always_inline int template_renew(struct lb_conn *conn, const struct lb_query *query,
+                                          union lb_dest_ref wanted, __u32 ticks, __u32 now)
 {
-	struct lb_conn_place place = conn_place(set->conn_buckets, query->hash, id);
-	union lb_life life, next;
+	union lb_life life = conn_life(conn), next = life;
 	union lb_dest_ref had;
-	struct lb_conn *conn;
 
-	if (!place.bucket)
-		return 0;
-	conn = conn_at(&place);
-	life = conn_life(conn);
-	next = life;
 	next.expires = now + ticks;
 	/* One that was dead starts anew. */
-	if (tick_passed(life.expires, now) && !conn->children)
+	if (tick_passed(life.expires, now) && conn->children == 1)
 		next.flags &= ~LB_CONN_F_ASSURED;
 	if (!(life.flags & LB_CONN_F_LIVE) || !conn_key_is(conn, query->key_word) ||
 	    !conn_life_swap(conn, life, next))
@@ -202,6 +201,24 @@ static __always_inline int template_renew(const struct lb_query *query, __u32 id
 	return 1;
 }
 
+/* Counts a child of the template at `id` and renews it; 0 when it has ended meanwhile. */
+static __always_inline int template_adopt(const struct lb_query *query, __u32 id,
+                                          union lb_dest_ref wanted, __u32 ticks,
+                                          const struct lb_settings *set, __u32 now)
+{
+	struct lb_conn_place place = conn_place(set->conn_buckets, query->hash, id);
+	struct lb_conn *conn;
+
+	if (!place.bucket)
+		return 0;
+	conn = conn_at(&place);
+	__sync_fetch_and_add(&conn->children, 1);
+	if (template_renew(conn, query, wanted, ticks, now))
+		return 1;
+	__sync_fetch_and_add(&conn->children, -1);
+	return 0;
+}
+
 /*
  * A new conn of the packet's client goes to a destination: makes, renews or redirects the template and
  * counts the conn as its child. After template_dest(). Returns struct lb_conn.control for the conn, 0
@@ -213,7 +230,6 @@ LB_SUBPROGRAM __u32 template_join(struct lb_packet *pkt, __u32 dest_id, __u32 ti
 	const struct lb_dest *dest = dest_lookup(dest_id);
 	const struct lb_settings *set = settings_get();
 	union lb_dest_ref ref = {.dest = dest_id};
-	struct lb_conn_place place;
 	__u32 now = ticks_now(), id;
 	struct lb_query query;
 
@@ -222,12 +238,10 @@ LB_SUBPROGRAM __u32 template_join(struct lb_packet *pkt, __u32 dest_id, __u32 ti
 	ref.generation = dest->generation;
 	template_query(&query, pkt, scope, prefix, set->hash_seed);
 	id = pkt->template;
-	if (id == LB_CONN_NOWHERE || !template_renew(&query, id, ref, ticks, set, now))
+	if (id == LB_CONN_NOWHERE || !template_adopt(&query, id, ref, ticks, set, now))
 		id = template_make(&query, ref, ticks, set, now);
-	place = conn_place(set->conn_buckets, query.hash, id);
-	if (!place.bucket)
+	if (id == LB_CONN_NOWHERE)
 		return 0;
-	__sync_fetch_and_add(&conn_at(&place)->children, 1);
 	return conn_number(set->conn_buckets, query.hash, id) + 1;
 }
 
