@@ -305,7 +305,8 @@ struct lb_conn {
  */
 struct lb_conn_bucket {
 	__u32 tag[LB_CONN_WAYS]; /* part of the hash; 0: free, 1: being written */
-	__u32 pad[8];
+	__u32 overflow; /* conns that lie in their second bucket, since this, their first, was full */
+	__u32 pad[7];
 	struct lb_conn conn[LB_CONN_WAYS];
 };
 

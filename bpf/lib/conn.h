@@ -165,10 +165,13 @@ static __always_inline int conn_settle(struct lb_query *query, __u32 buckets, __
  * Brings to life what was written to a way that is ours; its key is that of the query. The exchanges
  * order what is before and after them.
  */
-static __always_inline void conn_publish(const struct lb_conn_place *place, __u64 hash,
-                                         union lb_life life)
+static __always_inline void conn_publish(const struct lb_conn_place *place, __u32 buckets,
+                                         __u64 hash, union lb_life life)
 {
 	struct lb_conn *conn = conn_at(place);
+
+	if (place->id >= LB_CONN_WAYS)
+		conn_overflow(buckets, hash, conn_bucket_index(buckets, hash, 1), 1);
 
 	life.flags |= LB_CONN_F_LIVE;
 	life.seq = conn_life(conn).seq + 1;
@@ -304,7 +307,7 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	life.flags = flags;
 	life.expires = now + conn_timeout(set, life.state);
 	dest_count(dest_id, dest->generation, count_of_state(life.state));
-	conn_publish(&place, pkt->conn_hash, life);
+	conn_publish(&place, set->conn_buckets, pkt->conn_hash, life);
 	return LB_RECORDED;
 }
 

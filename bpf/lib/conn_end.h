@@ -9,6 +9,7 @@
 #include "conn_table.h"
 #include "dest.h"
 #include "reverse_slot.h"
+#include "settings.h"
 
 /* Whose way may be taken. */
 enum lb_take {
@@ -70,8 +71,13 @@ static __always_inline void template_leave(__u32 control, int pushed_out, __u32 
 static __always_inline void conn_uncount(const struct lb_conn *conn, union lb_life was,
                                          __u32 number, __u32 now)
 {
+	const struct lb_settings *set = settings_get();
 	union lb_dest_ref ref = conn_dest(conn);
 
+	if (set)
+		conn_overflow(set->conn_buckets,
+		              conn_hash((const __u64 *)&conn->key, set->hash_seed),
+		              number / LB_CONN_WAYS, -1);
 	if (conn->key.kind == LB_KEY_TEMPLATE) {
 		dest_count_template(ref.dest, ref.generation, -1);
 		return;

@@ -14,7 +14,9 @@
  *   key and destination belong together.
  * - A conn past its time is dead to readers; it is live and counted until somebody takes it.
  * - A conn lies in the way that its hash calls home, when that was free: there a packet finds
- *   it at the first look. Otherwise the tags tell.
+ *   it at the first look. Otherwise the tags tell. The first bucket counts the conns that had to go to
+ *   their second one, from before they can be found to after their end: while there are none nobody
+ *   looks there.
  * - Two CPUs may insert one key at once. Each looks for the other's conn after its own can be
  *   found, so one of them at least finds both, and ends the later one in search order.
  */
@@ -150,6 +152,8 @@ LB_SUBPROGRAM __u32 conn_search(struct lb_query *query, __u32 buckets, __u32 amo
 			    conn_key_is(&bucket->conn[way], query->key_word))
 				return id;
 		}
+		if (!*(volatile __u32 *)&bucket->overflow)
+			break;
 	}
 	return LB_CONN_NOWHERE;
 }
@@ -189,6 +193,19 @@ static __always_inline struct lb_conn_place conn_numbered(__u32 number)
 
 	place.bucket = bpf_map_lookup_elem(&conns, &index);
 	return place;
+}
+
+/* A conn of this hash, in the bucket of index `lies`, came or went; change: 1 or -1. */
+static __always_inline void conn_overflow(__u32 buckets, __u64 hash, __u32 lies, __u32 change)
+{
+	__u32 first = conn_bucket_index(buckets, hash, 0);
+	struct lb_conn_bucket *bucket;
+
+	if (first == lies)
+		return;
+	bucket = bpf_map_lookup_elem(&conns, &first);
+	if (bucket)
+		__sync_fetch_and_add(&bucket->overflow, change);
 }
 
 /* Where the conn of query->key with the hash query->hash is, alive or past its time. */

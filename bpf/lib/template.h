@@ -157,7 +157,7 @@ static __always_inline __u32 template_make(struct lb_query *query, union lb_dest
 	conn->reverse = 0;
 	__sync_fetch_and_add(&conn->children, 1);
 	dest_count_template(ref.dest, ref.generation, 1);
-	conn_publish(&place, query->hash, life);
+	conn_publish(&place, set->conn_buckets, query->hash, life);
 	if (template_is_alone(query, set->conn_buckets, id, now))
 		return id;
 	__sync_fetch_and_add(&conn->children, -1);

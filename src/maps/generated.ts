@@ -470,6 +470,7 @@ export const connCodec = new Codec<Conn>(
 /** `struct lb_conn_bucket`, 576 bytes. */
 export interface ConnBucket {
   tag: number[]
+  overflow: number
   conn: Conn[]
 }
 
@@ -477,7 +478,8 @@ export interface ConnBucket {
 export const connBucketCodec = new Codec<ConnBucket>(
   struct('lb_conn_bucket', 576, {
     tag: [0, array(u32, 8)],
-    pad: [32, array(u32, 8)],
+    overflow: [32, u32],
+    pad: [36, array(u32, 7)],
     conn: [64, array(connCodec.layout, 8)],
   }),
 )

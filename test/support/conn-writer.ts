@@ -22,6 +22,13 @@ function settingsOf(maps: LbMaps): Settings {
   return settings
 }
 
+/** One more conn that has this as its first bucket lies in its second. */
+function countOverflow(maps: LbMaps, index: number): void {
+  const bucket = maps.conns.get(index)
+  if (bucket === undefined) throw new Error(`no bucket ${index}`)
+  maps.conns.set(index, { ...bucket, overflow: bucket.overflow + 1 })
+}
+
 /** Writes a conn to the first free way of its buckets, and returns its place. Throws when there is none. */
 export function writeConn(maps: LbMaps, conn: Conn): number {
   const { hashSeed, connBuckets } = settingsOf(maps)
@@ -33,6 +40,7 @@ export function writeConn(maps: LbMaps, conn: Conn): number {
     bucket.tag[way] = tag
     bucket.conn[way] = conn
     maps.conns.set(index, bucket)
+    if (index !== indices[0]) countOverflow(maps, indices[0] as number)
     return index * Limit.connWays + way
   }
   throw new Error(`no room in the buckets ${indices.join(' and ')}`)
