@@ -7,6 +7,7 @@ import { native } from '../native.js'
 import type { CollectionSpec } from './collection-spec.js'
 import { checkDescriptor, liveMapDifference } from './compare.js'
 import { loadError } from './load-error.js'
+import { makeMap, mapNameOf } from './make-map.js'
 import type { MapSpec } from './map-spec.js'
 import { Program } from './program.js'
 
@@ -60,7 +61,7 @@ export class Collection<D extends ObjectDescriptor> implements Disposable {
         throw loadError(spec, error as NativeError)
       })
       // libbpf renames a map whose place a live one takes.
-      const nameOf = (map: string): string => replacements.get(map)?.raw.name ?? map
+      const nameOf = (map: string): string => replacements.get(map)?.raw.name ?? nameOfMade(spec, map)
       return Collection.open(object, spec, descriptor, nameOf, options.verbose ?? false)
     } finally {
       object.close()
@@ -113,6 +114,10 @@ function mapValues<T, R>(record: Record<string, T>, change: (value: T) => R): Re
   return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]))
 }
 
+function nameOfMade(spec: CollectionSpec, map: string): string {
+  return spec.map(map).definition.inner === undefined ? map : mapNameOf(map)
+}
+
 /** Replacements by the map's name in C, each checked against the declaration. */
 function replacementsOf(spec: CollectionSpec, given: object): Map<string, HasRaw> {
   const byName = new Map(Object.entries(given) as [string, HasRaw][])
@@ -143,10 +148,25 @@ function prepare(object: NativeObject, spec: CollectionSpec, replacements: Map<s
   for (const map of spec.maps.values()) {
     const live = replacements.get(map.name)
     if (live !== undefined) object.reuseMap(map.name, live.raw.native)
+    else if (map.definition.inner !== undefined) reuseMapOfMaps(object, map)
     else if (map.resized) object.setMapMaxEntries(map.name, map.maxEntries)
   }
   const constants = spec.constants.changedSection()
   if (constants !== undefined) object.setMapInitialValue('.rodata', constants)
+}
+
+/**
+ * Linux before 6.3 takes an inner map only if it has BTF like the template or has none like it (`timer_off` in
+ * bpf_map_meta_equal() in kernel/bpf/map_in_map.c). Those that are made later have none, the template that libbpf
+ * would make has.
+ */
+function reuseMapOfMaps(object: NativeObject, map: MapSpec): void {
+  const made = makeMap(map)
+  try {
+    object.reuseMap(map.name, made)
+  } finally {
+    made.close()
+  }
 }
 
 function openMap(handle: NativeMap, map: MapSpec, descriptor: MapDescriptor): HasRaw {

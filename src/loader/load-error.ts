@@ -1,12 +1,10 @@
 /** Why the kernel did not take an object, found out after it said no. */
-import type { MapDefinition } from '../btf/map-definition.js'
 import { VeerError, errnoOf } from '../errors.js'
 import { mapTypeName } from '../maps/map-type.js'
-import type { NativeError, NativeMap } from '../native.js'
-import { native } from '../native.js'
+import type { NativeError } from '../native.js'
 import type { CollectionSpec } from './collection-spec.js'
 import { missingFeature } from './features.js'
-import type { MapSpec } from './map-spec.js'
+import { makeMap } from './make-map.js'
 import { VerifierError } from './verifier-error.js'
 
 /** The error to show for what `NativeObject.load` rejected with. */
@@ -37,7 +35,7 @@ function missingFrags(spec: CollectionSpec, cause: NativeError): VeerError | und
 function mapError(spec: CollectionSpec): VeerError | undefined {
   for (const map of spec.maps.values()) {
     try {
-      makeAlone(map).close()
+      makeMap(map).close()
     } catch (cause) {
       const what = `${map.name} (${mapTypeName(map.definition.type)}, ${map.maxEntries} elements)`
       const message = `cannot load ${spec.name}: the kernel does not make the map ${what}: ${errnoOf(cause)}`
@@ -45,20 +43,4 @@ function mapError(spec: CollectionSpec): VeerError | undefined {
     }
   }
   return undefined
-}
-
-function makeAlone({ definition, maxEntries }: MapSpec): NativeMap {
-  const { inner } = definition
-  if (inner === undefined) return make(definition, maxEntries)
-  const template = make(inner, inner.maxEntries)
-  try {
-    return make(definition, maxEntries, template)
-  } finally {
-    template.close()
-  }
-}
-
-function make({ type, keySize, valueSize, flags }: MapDefinition, maxEntries: number, innerMap?: NativeMap): NativeMap {
-  const options = { name: 'probe', type, keySize, valueSize, flags, maxEntries }
-  return native().createMap(innerMap === undefined ? options : { ...options, innerMap })
 }
