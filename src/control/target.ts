@@ -145,14 +145,16 @@ function settingsOf(config: Config, hz: number): TargetSettings {
 }
 
 function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
-  const via = linkOf(real.address)
-  const mac = via.local ? undefined : macOf(via.nextHop, via.link.ifindex)
+  const { link, nextHop, local } = linkOf(real.address)
+  const mac = local ? undefined : macOf(nextHop, link.ifindex)
   return {
-    ...via,
+    link,
+    nextHop,
+    local,
     address: real.address,
     port: real.port,
     weight: real.weight,
-    effectiveWeight: mac !== undefined || via.local ? real.weight : 0,
+    effectiveWeight: mac !== undefined || local ? real.weight : 0,
     upper: real.upperThreshold,
     lower: real.lowerThreshold,
     mac,
