@@ -172,7 +172,6 @@ static __always_inline void conn_publish(const struct lb_conn_place *place, __u3
 
 	if (place->id >= LB_CONN_WAYS)
 		conn_overflow(buckets, hash, conn_bucket_index(buckets, hash, 1), 1);
-
 	life.flags |= LB_CONN_F_LIVE;
 	life.seq = conn_life(conn).seq + 1;
 	__sync_lock_test_and_set((__u64 *)&conn->expires, life.word);

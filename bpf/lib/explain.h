@@ -6,21 +6,19 @@
 #include "conn_table.h"
 #include "settings.h"
 
+/* What is to be filled in; NULL in the live program. */
 static __always_inline struct lb_explanation *explanation_get(void)
 {
 	__u32 zero = 0;
 
-	return bpf_map_lookup_elem(&explanation, &zero);
+	return lb_dry_run ? bpf_map_lookup_elem(&explanation, &zero) : NULL;
 }
 
 /* A step was taken; of some it says which. */
 static __always_inline void explain(enum lb_step step, __u32 detail)
 {
-	struct lb_explanation *out;
+	struct lb_explanation *out = explanation_get();
 
-	if (!lb_dry_run)
-		return;
-	out = explanation_get();
 	if (!out)
 		return;
 	out->steps |= step;
@@ -44,11 +42,8 @@ static __always_inline void explain(enum lb_step step, __u32 detail)
 
 static __always_inline void explain_conn(union lb_life life)
 {
-	struct lb_explanation *out;
+	struct lb_explanation *out = explanation_get();
 
-	if (!lb_dry_run)
-		return;
-	out = explanation_get();
 	if (!out)
 		return;
 	out->steps |= LB_STEP_CONN;
@@ -59,11 +54,8 @@ static __always_inline void explain_conn(union lb_life life)
 
 static __always_inline void explain_verdict(int verdict)
 {
-	struct lb_explanation *out;
+	struct lb_explanation *out = explanation_get();
 
-	if (!lb_dry_run)
-		return;
-	out = explanation_get();
 	if (out)
 		out->verdict = verdict;
 }
