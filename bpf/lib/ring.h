@@ -22,15 +22,17 @@ static __always_inline __u32 ring_dest(__u32 ring, __u32 slot)
 }
 
 /*
- * The slots of a run, NULL when there are none. Who looks at all of a ring reads its first run
- * directly, in which most rings end, and the others by bpf_loop(), which costs a call more for each.
+ * The slots of a run of a ring that has `size`, and how many are left from its first on; NULL when
+ * there are none. Who looks at all of a ring reads its first run directly, in which most rings end,
+ * and the others by bpf_loop(), which costs a call more for each.
  */
-static __always_inline const __u32 *ring_run(__u32 ring, __u32 run)
+static __always_inline const __u32 *ring_run(__u32 ring, __u32 size, __u32 run, __u32 *left)
 {
 	const struct lb_ring_chunk *chunk;
 	__u32 index = run / (LB_RING_CHUNK / LB_RING_RUN);
 	void *chunks = bpf_map_lookup_elem(&rings, &ring);
 
+	*left = size - run * LB_RING_RUN;
 	if (!chunks)
 		return NULL;
 	chunk = bpf_map_lookup_elem(chunks, &index);

@@ -54,22 +54,16 @@ LB_SUBPROGRAM int count_run(struct lb_count_scan *scan, __u32 run)
 
 	if (!scan)
 		return 1;
-	slots = ring_run(scan->ring, run);
+	slots = ring_run(scan->ring, scan->size, run, &left);
 	if (!slots)
 		return 1;
-	left = scan->size - run * LB_RING_RUN;
 	for (i = 0; i < LB_RING_RUN; i++) {
-		const struct lb_dest_state *state;
-		const struct lb_dest *dest;
-		__u32 id = slots[i];
 		struct lb_load load;
 
 		if (i >= left)
 			return 1;
-		dest = dest_lookup(id);
-		state = bpf_map_lookup_elem(&dest_state, &id);
-		if (dest && state && !dest_overloaded(dest, state) && load_get(dest, state, &load))
-			count_offer(scan, id, &load);
+		if (load_of(slots[i], &load) && !load.overloaded)
+			count_offer(scan, slots[i], &load);
 	}
 	return 0;
 }

@@ -19,14 +19,6 @@ struct lb_spare_scan {
 	__u32 found;
 };
 
-static __always_inline int load_of(__u32 id, struct lb_load *load)
-{
-	const struct lb_dest_state *state = bpf_map_lookup_elem(&dest_state, &id);
-	const struct lb_dest *dest = dest_lookup(id);
-
-	return dest && state && load_get(dest, state, load);
-}
-
 static __always_inline int load_is_over(const struct lb_load *load)
 {
 	return load->active > load->weight;

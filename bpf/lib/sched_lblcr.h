@@ -41,7 +41,7 @@ static __always_inline void set_offer(struct lb_set_scan *scan, __u32 id)
 	cost = load_overhead(&load);
 	scan->several = scan->most.dest != LB_NO_DEST;
 	most_offer(&scan->most, id, cost, load.weight);
-	if (!dest_overloaded(dest, state))
+	if (!load.overloaded)
 		least_offer(&scan->least, id, cost, load.weight);
 }
 
@@ -53,10 +53,9 @@ LB_SUBPROGRAM int set_run(struct lb_set_scan *scan, __u32 run)
 
 	if (!scan)
 		return 1;
-	slots = ring_run(scan->ring, run);
+	slots = ring_run(scan->ring, scan->size, run, &left);
 	if (!slots)
 		return 1;
-	left = scan->size - run * LB_RING_RUN;
 	for (i = 0; i < LB_RING_RUN; i++) {
 		if (i >= left)
 			return 1;

@@ -10,6 +10,7 @@ struct lb_load {
 	__u32 active;
 	__u32 inactive;
 	__u32 weight;
+	__u32 overloaded; /* see dest_overloaded() */
 };
 
 /*
@@ -32,7 +33,17 @@ static __always_inline int load_get(const struct lb_dest *dest, const struct lb_
 	load->active = conns >> 32;
 	load->inactive = conns;
 	load->weight = dest->effective_weight;
+	load->overloaded = dest_overloaded(dest, state);
 	return load->weight;
+}
+
+/* The same by id; returns 0 when there is no such destination, too. */
+static __always_inline int load_of(__u32 id, struct lb_load *load)
+{
+	const struct lb_dest_state *state = bpf_map_lookup_elem(&dest_state, &id);
+	const struct lb_dest *dest = dest_lookup(id);
+
+	return dest && state && load_get(dest, state, load);
 }
 
 /* ip_vs_dest_conn_overhead(): an active conn is reckoned to cost as much as 256 inactive ones. */

@@ -41,28 +41,21 @@ LB_SUBPROGRAM int draw_run(struct lb_draw *draw, __u32 run, __u32 choose)
 
 	if (!draw)
 		return 1;
-	slots = ring_run(draw->ring, run);
+	slots = ring_run(draw->ring, draw->size, run, &left);
 	if (!slots)
 		return 1;
-	left = draw->size - run * LB_RING_RUN;
 	for (i = 0; i < LB_RING_RUN; i++) {
-		const struct lb_dest_state *state;
-		const struct lb_dest *dest;
-		__u32 id = slots[i];
 		struct lb_load load;
 
 		if (i >= left)
 			return 1;
-		dest = dest_lookup(id);
-		state = bpf_map_lookup_elem(&dest_state, &id);
-		if (!dest || !state || dest_overloaded(dest, state) ||
-		    !load_get(dest, state, &load))
+		if (!load_of(slots[i], &load) || load.overloaded)
 			continue;
 		draw->sum += load.weight;
 		if (!choose)
 			continue;
-		draw_offer(draw, 0, id, &load);
-		draw_offer(draw, 1, id, &load);
+		draw_offer(draw, 0, slots[i], &load);
+		draw_offer(draw, 1, slots[i], &load);
 		if (draw->drawn[0].dest != LB_NO_DEST && draw->drawn[1].dest != LB_NO_DEST)
 			return 1;
 	}
