@@ -10,6 +10,7 @@ const LAYERS = [
   ['loader'],
   ['system', 'scheduler', 'config'],
   ['dataplane'],
+  ['health'],
   ['control'],
   ['api', 'cli'],
 ]

@@ -20,7 +20,7 @@
 /* An enum, so that the numbers reach BTF and user space reads them from there. */
 enum lb_limit {
 	/* Bumped when a layout or a meaning below changes; pins of another version are not adopted. */
-	LB_ABI_VERSION = 2,
+	LB_ABI_VERSION = 3,
 	LB_MAX_VIPS = 4096,
 	LB_MAX_SERVICES = 4096,
 	LB_MAX_DESTS = 65536,
@@ -41,6 +41,10 @@ enum lb_limit {
 	LB_LIMIT_BUCKETS = 4096,  /* source prefixes that answers are limited for; a power of two */
 	LB_ROUTES = 1024,         /* on each CPU; a power of two */
 	LB_MAX_VERDICTS = 128,
+	LB_MAX_PROBES = 16384,                        /* source ports that probes leave by */
+	LB_MAX_PROBE_SOURCES = 2 * LB_MAX_INTERFACES, /* addresses that they leave from */
+	LB_MAX_PING_SOURCES = 256,  /* networks that may ping through this director */
+	LB_PING_MAGIC = 0x76656572, /* TCP timestamp value that marks a gateway ping: "veer" */
 };
 
 /* IPv6 address, or IPv4 as ::ffff:a.b.c.d (RFC 4291 section 2.5.5.2). */
@@ -170,6 +174,9 @@ enum lb_dest_flag {
 	LB_DEST_F_NEIGHBOUR = 1 << 1, /* mac is known */
 	LB_DEST_F_LOCAL = 1 << 2,     /* the address is the director's own: to the host's stack */
 	LB_DEST_F_GATEWAY = 1 << 3,   /* nat: mac is of a router on the way to the real */
+	LB_DEST_F_UP = 1 << 4,        /* its health check says so; neither of the two: unknown */
+	LB_DEST_F_DOWN = 1 << 5,
+	LB_DEST_F_SORRY = 1 << 6, /* serves only while the service has no quorum */
 };
 
 /*
@@ -323,6 +330,41 @@ struct lb_reverse_bucket {
 	struct lb_reverse_slot slot[LB_REVERSE_WAYS];
 };
 
+/* ---- probes ------------------------------------------------------------- */
+
+enum lb_probe_kind {
+	LB_PROBE_NONE = 0, /* nothing leaves by this port */
+	LB_PROBE_REAL = 1, /* to a destination, by dests */
+	LB_PROBE_PING = 2, /* to another director, by mac and ifindex */
+};
+
+/*
+ * probes[source port - settings.probe_first]: what leaves the probes' namespace by that port, and where
+ * to. A packet that is not addressed as its entry says leaves for nowhere.
+ */
+struct lb_probe {
+	struct lb_addr dst; /* it is addressed to: a VIP, or the real's own address */
+	__u32 dest;         /* REAL: index into dests */
+	__u32 generation;   /* of that destination */
+	__be16 port;        /* it is addressed to */
+	__u8 protocol;      /* IPPROTO_TCP, IPPROTO_UDP */
+	__u8 kind;          /* enum lb_probe_kind */
+	__u32 ifindex;      /* PING: the way out */
+	__u8 mac[6];        /* PING: of the director */
+	__u8 pad[2];
+};
+
+/* probe_sources: an address inside the probes' namespace. */
+struct lb_probe_source {
+	__u32 ifindex; /* of the interface that has the address on the host */
+};
+
+/* ping_sources: a network that gateway pings may come from; for IPv4 prefix_len counts from 96 on. */
+struct lb_ping_source_key {
+	__u32 prefix_len;
+	struct lb_addr addr;
+};
+
 /* ---- fragments ---------------------------------------------------------- */
 
 /* What fragments of one datagram have in common (RFC 791 section 3.2, RFC 8200 section 4.5). */
@@ -410,6 +452,7 @@ enum lb_step {
 	LB_STEP_CLASH = 1 << 9,   /* nat: the choice would have clashed with another conn; next */
 	LB_STEP_DEST = 1 << 10,   /* a destination was decided on: dest */
 	LB_STEP_QUOTED = 1 << 11, /* an ICMP error: the quoted packet was matched */
+	LB_STEP_PING = 1 << 12,   /* a gateway ping */
 };
 
 /* explanation[0]: what a dry run decided; written only by programs loaded with lb_dry_run set. */
@@ -453,6 +496,11 @@ struct lb_settings {
 	__u32 fragment_ticks; /* first to last fragment: 30 s */
 	__u32 lblc_ticks;    /* lblc, lblcr: an unused cache entry, an unchanged server set: 24 h */
 	__u32 answer_tokens; /* ICMP errors and resets to one source prefix, a second and at once */
+	__u32 ping_sources;  /* entries of ping_sources; 0: a marked SYN is like any other */
+	__u16 probe_first;   /* the ports that probes leave by; count 0: there are no probes */
+	__u16 probe_count;
+	__u8 probe_mac[6]; /* of the veth in the probes' namespace */
+	__u8 pad[6];
 };
 
 /* peers: the MAC of another director. */
@@ -494,6 +542,9 @@ enum lb_verdict {
 	LB_FORWARD_REPLY = 6,            /* nat, tc_reply: a real's packet to the client */
 	LB_FORWARD_REPLY_ICMP_ERROR = 7, /* nat, tc_reply: about a request, to the client */
 	LB_FORWARD_REPLY_FRAGMENT = 8,   /* nat, tc_reply: after the first fragment */
+	LB_FORWARD_PROBE = 9,         /* xdp_ping: to the real under test, or the director pinged */
+	LB_FORWARD_PROBE_ANSWER = 10, /* into the probes' namespace */
+	LB_FORWARD_PING = 11,         /* a gateway ping: scheduled, no conn made */
 	/* 16..31: answered from here */
 	LB_REPLY_ARP = 16,
 	LB_REPLY_ND = 17,
@@ -517,6 +568,7 @@ enum lb_verdict {
 	LB_PASS_NOT_REPLY = 43, /* tc_reply: belongs to no conn */
 	LB_PASS_TOO_BIG = 44,   /* tc_reply: exceeds the MTU of the way out; the host says so */
 	LB_PASS_TTL = 45,       /* tc_reply: TTL or hop limit used up; the host says so */
+	LB_PASS_PING = 46,      /* a gateway ping that another director forwarded to this host */
 	/* 64..127: dropped */
 	LB_DROP_MALFORMED = 64,    /* for a VIP: lengths or headers contradict each other */
 	LB_DROP_FRAGMENT = 65,     /* a fragment whose first one was not seen */
@@ -535,6 +587,9 @@ enum lb_verdict {
 	LB_DROP_CLASH = 77, /* nat: every real's side of the conn is taken by another conn */
 	LB_DROP_TABLE_FULL = 78, /* nat: no room for a conn */
 	LB_DROP_NO_ROUTE = 79,   /* tc_reply: the host has no way to the client */
+	LB_DROP_PROBE =
+		80, /* xdp_ping: from the probes' namespace, and no probe that is under way */
+	LB_DROP_PING = 81, /* a gateway ping from a source that may not */
 };
 
 _Static_assert(sizeof(struct lb_vip_slot) == 24, "lb_vip_slot");
@@ -553,6 +608,8 @@ _Static_assert(sizeof(struct lb_fragment_key) == 40, "lb_fragment_key");
 _Static_assert(sizeof(struct lb_fragment) == 16, "lb_fragment");
 _Static_assert(sizeof(struct lb_route_key) == 48, "lb_route_key");
 _Static_assert(sizeof(struct lb_route) == 80, "lb_route");
+_Static_assert(sizeof(struct lb_probe) == 40, "lb_probe");
+_Static_assert(sizeof(struct lb_ping_source_key) == 20, "lb_ping_source_key");
 _Static_assert(sizeof(struct lb_sweeper) == 32, "lb_sweeper");
 _Static_assert(sizeof(struct lb_explanation) == 32, "lb_explanation");
 _Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");

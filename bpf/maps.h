@@ -46,6 +46,12 @@ struct {
 	__type(value, struct lb_dest);
 } dests SEC(".maps");
 
+/*
+ * The value of an inner map reaches BTF only through something global: clang emits what is
+ * behind two pointers as a forward declaration.
+ */
+const struct lb_ring_chunk lb_ring_chunk_type = {};
+
 /* A scheduler's precomputed table per service. Writer: control. Reader: new flows. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
@@ -168,6 +174,42 @@ struct {
 	__type(key, __u32);
 	__type(value, __u32);
 } tx_ports SEC(".maps");
+
+/* Probes under way, by source port. Writer: whoever probes, each its own ports. Reader: xdp_ping, and
+ * new flows to a VIP that is the host's own address. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_MAX_PROBES);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, __u32);
+	__type(value, struct lb_probe);
+} probes SEC(".maps");
+
+/* Addresses of the probes' namespace. Writer: control. Reader: xdp_ping, answers of probes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LB_MAX_PROBE_SOURCES);
+	__uint(map_flags, BPF_F_RDONLY_PROG);
+	__type(key, struct lb_addr);
+	__type(value, struct lb_probe_source);
+} probe_sources SEC(".maps");
+
+/* One entry: the host's end of the veth pair to the probes' namespace. Writer: control. Reader: answers of probes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_DEVMAP);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} probe_port SEC(".maps");
+
+/* Networks that may ping through us. Writer: control. Reader: gateway pings, when settings.ping_sources is not 0. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, LB_MAX_PING_SOURCES);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_RDONLY_PROG);
+	__type(key, struct lb_ping_source_key);
+	__type(value, __u32);
+} ping_sources SEC(".maps");
 
 /* One entry. Writer: control. Reader: every forwarded packet. */
 struct {

@@ -14,9 +14,6 @@
 #include "lib/parse.h"
 #include "lib/verdict.h"
 
-/* The value of an inner map reaches BTF only through something global, see xdp_lb.c. */
-const struct lb_ring_chunk lb_ring_chunk_type = {};
-
 /* Bytes to put in one piece, when headers are not. */
 #define LB_HEADERS_ROOM 512
 

@@ -14,12 +14,8 @@
 #include "lib/verdict.h"
 #include "lib/vip.h"
 
-/*
- * Enums reach BTF only through something global that has their type; so does the value
- * of an inner map, since clang emits what is behind two pointers as a forward declaration.
- */
+/* Enums reach BTF only through something global that has their type. */
 const struct {
-	struct lb_ring_chunk ring_chunk;
 	enum lb_limit limit;
 	enum lb_vip_flag vip_flag;
 	enum lb_echo echo;
@@ -30,6 +26,7 @@ const struct {
 	enum lb_key_kind key_kind;
 	enum lb_conn_state conn_state;
 	enum lb_conn_flag conn_flag;
+	enum lb_probe_kind probe_kind;
 	enum lb_fragment_way fragment_way;
 	enum lb_step step;
 	enum lb_xdp_mode xdp_mode;

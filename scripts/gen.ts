@@ -1,5 +1,5 @@
 /**
- * Writes src/maps/generated.ts from the BTF of build/bpf/xdp_lb.o and tc_reply.o: `npm run gen`.
+ * Writes src/maps/generated.ts from the BTF of build/bpf/xdp_lb.o, tc_reply.o and xdp_ping.o: `npm run gen`.
  * `npm run gen -- --check` changes nothing and fails when the committed file is not what would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ const root = new URL('../', import.meta.url)
 const object = (name: string) => ({ name, bytes: readFileSync(new URL(`build/bpf/${name}.o`, root)) })
 const target = new URL('src/maps/generated.ts', root)
 
-const current = generate(object('xdp_lb'), [object('tc_reply')])
+const current = generate(object('xdp_lb'), [object('tc_reply'), object('xdp_ping')])
 if (!process.argv.includes('--check')) {
   writeFileSync(target, current)
 } else {

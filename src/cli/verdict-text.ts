@@ -11,6 +11,9 @@ const MEANINGS: Readonly<Record<keyof typeof Verdict, string>> = {
   forwardReply: "a real's reply, sent to the client from the VIP",
   forwardReplyIcmpError: 'an ICMP error about a request, sent to the client',
   forwardReplyFragment: 'a later fragment of a reply, sent to the client',
+  forwardProbe: 'a health probe or a ping of ours, sent to the real or director that it is for',
+  forwardProbeAnswer: 'an answer to a health probe, handed to the prober',
+  forwardPing: 'a gateway ping, scheduled and sent to the real; no conn is made',
   replyArp: 'an ARP request for the VIP, answered from here',
   replyNd: 'a neighbour solicitation for the VIP, answered from here',
   replyEcho: 'an echo request to the VIP, answered from here',
@@ -32,6 +35,7 @@ const MEANINGS: Readonly<Record<keyof typeof Verdict, string>> = {
   passNotReply: 'a packet of a real that belongs to no conn: left to the host',
   passTooBig: 'larger than the MTU of the way out: left to the host, which says so',
   passTtl: 'its TTL ends here: left to the host, which answers',
+  passPing: 'a gateway ping that another director forwarded to this host',
   dropMalformed: 'dropped: lengths or headers contradict each other',
   dropFragment: 'dropped: a fragment whose first one was not seen',
   dropTtl: 'dropped: its TTL ends here',
@@ -48,6 +52,8 @@ const MEANINGS: Readonly<Record<keyof typeof Verdict, string>> = {
   dropClash: 'dropped: with every real the reply would belong to another conn',
   dropTableFull: 'dropped: the conn table has no room, and nat needs a conn',
   dropNoRoute: 'dropped: the host has no route to the client',
+  dropProbe: "dropped: from the probes' namespace, and no probe that is under way",
+  dropPing: 'dropped: a gateway ping from a source that ping.sources does not allow',
 }
 
 /** The meaning of a verdict by the name that `veer stats` prints, class included. */

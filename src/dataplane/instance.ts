@@ -173,6 +173,10 @@ export const EMPTY_SETTINGS = {
   fragmentTicks: 0,
   lblcTicks: 0,
   answerTokens: 0,
+  pingSources: 0,
+  probeFirst: 0,
+  probeCount: 0,
+  probeMac: new Uint8Array(6),
 }
 
 /** Nobody outside can tell which flows share a bucket. */

@@ -1,5 +1,5 @@
 /**
- * Generated from the BTF of bpf/xdp_lb.c and bpf/tc_reply.c (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
+ * Generated from the BTF of bpf/xdp_lb.c and bpf/tc_reply.c and bpf/xdp_ping.c (bpf/abi.h, bpf/maps.h) by scripts/gen.ts; do not edit.
  * Numbers are in host order whatever their order on the wire; 64-bit integers are bigints.
  */
 import { array, be16, be32, bytes, struct, text, u16, u32, u64, u8 } from '../btf/layout.js'
@@ -9,7 +9,7 @@ import { MapType } from './map-type.js'
 
 /** `enum lb_limit`. */
 export const Limit = {
-  abiVersion: 2,
+  abiVersion: 3,
   maxVips: 4096,
   maxServices: 4096,
   maxDests: 65536,
@@ -29,6 +29,10 @@ export const Limit = {
   limitBuckets: 4096,
   routes: 1024,
   maxVerdicts: 128,
+  maxProbes: 16384,
+  maxProbeSources: 128,
+  maxPingSources: 256,
+  pingMagic: 1986356594,
 } as const
 
 /** `enum lb_vip_flag`. */
@@ -153,6 +157,9 @@ export const DestFlag = {
   neighbour: 2,
   local: 4,
   gateway: 8,
+  up: 16,
+  down: 32,
+  sorry: 64,
 } as const
 
 export type DestFlag = (typeof DestFlag)[keyof typeof DestFlag]
@@ -163,6 +170,9 @@ export const destFlagNames: Readonly<Record<number, string>> = {
   2: 'neighbour',
   4: 'local',
   8: 'gateway',
+  16: 'up',
+  32: 'down',
+  64: 'sorry',
 }
 
 /** `enum lb_key_kind`. */
@@ -233,6 +243,22 @@ export const connFlagNames: Readonly<Record<number, string>> = {
   8: 'assured',
 }
 
+/** `enum lb_probe_kind`. */
+export const ProbeKind = {
+  none: 0,
+  real: 1,
+  ping: 2,
+} as const
+
+export type ProbeKind = (typeof ProbeKind)[keyof typeof ProbeKind]
+
+/** Names of `enum lb_probe_kind` by value, as printed. */
+export const probeKindNames: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'real',
+  2: 'ping',
+}
+
 /** `enum lb_fragment_way`. */
 export const FragmentWay = {
   toReal: 0,
@@ -263,6 +289,7 @@ export const Step = {
   clash: 512,
   dest: 1024,
   quoted: 2048,
+  ping: 4096,
 } as const
 
 export type Step = (typeof Step)[keyof typeof Step]
@@ -281,6 +308,7 @@ export const stepNames: Readonly<Record<number, string>> = {
   512: 'clash',
   1024: 'dest',
   2048: 'quoted',
+  4096: 'ping',
 }
 
 /** `enum lb_xdp_mode`. */
@@ -308,6 +336,9 @@ export const Verdict = {
   forwardReply: 6,
   forwardReplyIcmpError: 7,
   forwardReplyFragment: 8,
+  forwardProbe: 9,
+  forwardProbeAnswer: 10,
+  forwardPing: 11,
   replyArp: 16,
   replyNd: 17,
   replyEcho: 18,
@@ -329,6 +360,7 @@ export const Verdict = {
   passNotReply: 43,
   passTooBig: 44,
   passTtl: 45,
+  passPing: 46,
   dropMalformed: 64,
   dropFragment: 65,
   dropTtl: 66,
@@ -345,6 +377,8 @@ export const Verdict = {
   dropClash: 77,
   dropTableFull: 78,
   dropNoRoute: 79,
+  dropProbe: 80,
+  dropPing: 81,
 } as const
 
 export type Verdict = (typeof Verdict)[keyof typeof Verdict]
@@ -360,6 +394,9 @@ export const verdictNames: Readonly<Record<number, string>> = {
   6: 'forward_reply',
   7: 'forward_reply_icmp_error',
   8: 'forward_reply_fragment',
+  9: 'forward_probe',
+  10: 'forward_probe_answer',
+  11: 'forward_ping',
   16: 'reply_arp',
   17: 'reply_nd',
   18: 'reply_echo',
@@ -381,6 +418,7 @@ export const verdictNames: Readonly<Record<number, string>> = {
   43: 'pass_not_reply',
   44: 'pass_too_big',
   45: 'pass_ttl',
+  46: 'pass_ping',
   64: 'drop_malformed',
   65: 'drop_fragment',
   66: 'drop_ttl',
@@ -397,6 +435,8 @@ export const verdictNames: Readonly<Record<number, string>> = {
   77: 'drop_clash',
   78: 'drop_table_full',
   79: 'drop_no_route',
+  80: 'drop_probe',
+  81: 'drop_ping',
 }
 
 /** `struct lb_addr`, 16 bytes. */
@@ -692,6 +732,59 @@ export const peerKeyCodec = new Codec<PeerKey>(
   }),
 )
 
+/** `struct lb_ping_source_key`, 20 bytes. */
+export interface PingSourceKey {
+  prefixLen: number
+  addr: Addr
+}
+
+/** Codec of {@link PingSourceKey}. */
+export const pingSourceKeyCodec = new Codec<PingSourceKey>(
+  struct('lb_ping_source_key', 20, {
+    prefix_len: [0, u32],
+    addr: [4, addrCodec.layout],
+  }),
+)
+
+/** `struct lb_probe_source`, 4 bytes. */
+export interface ProbeSource {
+  ifindex: number
+}
+
+/** Codec of {@link ProbeSource}. */
+export const probeSourceCodec = new Codec<ProbeSource>(
+  struct('lb_probe_source', 4, {
+    ifindex: [0, u32],
+  }),
+)
+
+/** `struct lb_probe`, 40 bytes. */
+export interface Probe {
+  dst: Addr
+  dest: number
+  generation: number
+  port: number
+  protocol: number
+  kind: number
+  ifindex: number
+  mac: Uint8Array
+}
+
+/** Codec of {@link Probe}. */
+export const probeCodec = new Codec<Probe>(
+  struct('lb_probe', 40, {
+    dst: [0, addrCodec.layout],
+    dest: [16, u32],
+    generation: [20, u32],
+    port: [24, be16],
+    protocol: [26, u8],
+    kind: [27, u8],
+    ifindex: [28, u32],
+    mac: [32, bytes(6)],
+    pad: [38, bytes(2)],
+  }),
+)
+
 /** `struct lb_reverse_slot`, 8 bytes. */
 export interface ReverseSlot {
   tag: number
@@ -853,7 +946,7 @@ export const serviceCodec = new Codec<Service>(
   }),
 )
 
-/** `struct lb_settings`, 96 bytes. */
+/** `struct lb_settings`, 112 bytes. */
 export interface Settings {
   hashSeed: bigint
   timeoutTicks: number[]
@@ -865,11 +958,15 @@ export interface Settings {
   fragmentTicks: number
   lblcTicks: number
   answerTokens: number
+  pingSources: number
+  probeFirst: number
+  probeCount: number
+  probeMac: Uint8Array
 }
 
 /** Codec of {@link Settings}. */
 export const settingsCodec = new Codec<Settings>(
-  struct('lb_settings', 96, {
+  struct('lb_settings', 112, {
     hash_seed: [0, u64],
     timeout_ticks: [8, array(u32, 13)],
     era: [60, u32],
@@ -880,6 +977,11 @@ export const settingsCodec = new Codec<Settings>(
     fragment_ticks: [80, u32],
     lblc_ticks: [84, u32],
     answer_tokens: [88, u32],
+    ping_sources: [92, u32],
+    probe_first: [96, u16],
+    probe_count: [98, u16],
+    probe_mac: [100, bytes(6)],
+    pad: [106, bytes(6)],
   }),
 )
 
@@ -998,6 +1100,18 @@ export const xdpLb = {
     limits: plainMap({ name: 'limits', type: MapType.array, flags: 0x0 }, u32Codec, limitBucketCodec),
     meta: plainMap({ name: 'meta', type: MapType.array, flags: 0x80 }, u32Codec, metaCodec),
     peers: plainMap({ name: 'peers', type: MapType.hash, flags: 0x80 }, peerKeyCodec, u32Codec),
+    pingSources: plainMap(
+      { name: 'ping_sources', type: MapType.lpmTrie, flags: 0x81 },
+      pingSourceKeyCodec,
+      u32Codec,
+    ),
+    probePort: plainMap({ name: 'probe_port', type: MapType.devmap, flags: 0x0 }, u32Codec, u32Codec),
+    probeSources: plainMap(
+      { name: 'probe_sources', type: MapType.hash, flags: 0x80 },
+      addrCodec,
+      probeSourceCodec,
+    ),
+    probes: plainMap({ name: 'probes', type: MapType.array, flags: 0x80 }, u32Codec, probeCodec),
     reverse: plainMap(
       { name: 'reverse', type: MapType.array, flags: 0x400 },
       u32Codec,
@@ -1063,5 +1177,14 @@ export const tcReply = {
   programs: {
     tcReplyEgress: { name: 'tc_reply_egress', section: 'tc' },
     tcReplyIngress: { name: 'tc_reply_ingress', section: 'tc' },
+  },
+}
+
+/** Everything in build/bpf/xdp_ping.o, for `Collection.load`. */
+export const xdpPing = {
+  name: 'xdp_ping',
+  maps: xdpLb.maps,
+  programs: {
+    xdpPingTx: { name: 'xdp_ping_tx', section: 'xdp.frags' },
   },
 }

@@ -204,4 +204,8 @@ const NO_SETTINGS: Settings = {
   fragmentTicks: 0,
   lblcTicks: 0,
   answerTokens: 0,
+  pingSources: 0,
+  probeFirst: 0,
+  probeCount: 0,
+  probeMac: new Uint8Array(6),
 }

@@ -140,6 +140,10 @@ function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
     fragmentTicks: clock.ticks(table.fragmentNs),
     lblcTicks: clock.ticks(table.lblcNs),
     answerTokens: table.answerTokens,
+    pingSources: 0,
+    probeFirst: 0,
+    probeCount: 0,
+    probeMac: new Uint8Array(6),
   })
 }
 

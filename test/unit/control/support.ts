@@ -5,6 +5,7 @@ import type { Link, Target, Via } from '../../../src/control/target.js'
 import { buildTarget } from '../../../src/control/target.js'
 import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
 import { reconcile, sealed } from '../../../src/control/reconcile.js'
+import { EMPTY_SETTINGS } from '../../../src/dataplane/instance.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
 import { NO_RING, ringSlots } from '../../../src/dataplane/ring-store.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../../../src/maps/generated.js'
@@ -118,7 +119,7 @@ const keyOf = ({ vip, port, protocol, era }: ServiceKey): string => JSON.stringi
 
 /** Every map that a reconciliation writes, as plain JavaScript. */
 export class PlainMaps {
-  settings: Settings = { hashSeed: 1n, era: 0, connBuckets: 8, hz: HZ, ...targetOf(configOf([])).settings }
+  settings: Settings = { ...EMPTY_SETTINGS, hashSeed: 1n, era: 0, connBuckets: 8, hz: HZ, ...targetOf(configOf([])).settings }
   readonly interfaces = new Map<number, Interface>()
   readonly txPorts = new Set<number>()
   readonly peers = new Set<string>()

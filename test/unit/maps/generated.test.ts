@@ -10,7 +10,7 @@ const object = (name: string) => ({ name, bytes: file(`build/bpf/${name}.o`) })
 
 describe('src/maps/generated.ts', () => {
   it('is what npm run gen writes for the objects as built', () => {
-    expect(generate(object('xdp_lb'), [object('tc_reply')])).toBe(file('src/maps/generated.ts').toString())
+    expect(generate(object('xdp_lb'), [object('tc_reply'), object('xdp_ping')])).toBe(file('src/maps/generated.ts').toString())
   })
 
   it('is not made of objects with different maps', () => {
