@@ -19,6 +19,24 @@ export const DEFAULTS = {
   /** Seconds, and bits of the client's address; ipvsadm's. */
   persistence: { timeout: 360, netmask: 32, netmask6: 128, expireQuiescent: true },
   real: { weight: 1, upperThreshold: 0, lowerThreshold: 0 },
+  /** Times in milliseconds. */
+  health: {
+    interval: 2000,
+    timeout: 1000,
+    rise: 2,
+    fall: 3,
+    initial: 'up',
+    damping: 60_000,
+    maxDamping: 16,
+    path: '/',
+    method: 'GET',
+    status: '200-299',
+    bodyBytes: 65_536,
+    verify: false,
+    send: '',
+  },
+  /** Above the ports that Linux gives to sockets by itself (ip_local_port_range). */
+  probe: { ports: '61000-65535', maxInFlight: 2048 },
 } as const
 
 /** The timeouts that the file may say, in seconds, by preset: what IPVS has, and what DPVS has. */

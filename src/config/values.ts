@@ -44,4 +44,13 @@ export const wholeSeconds = z
     `expected 1s to ${MAX_SECONDS / 3600}h`,
   )
 
+const MAX_MILLISECONDS = 3600_000
+
+/** A duration, in milliseconds. */
+export const milliseconds = ({ min }: { min: number }) =>
+  z
+    .union([z.number(), z.string().regex(DURATION_PATTERN, 'expected a duration such as `500ms`, `2s` or `1m`')])
+    .transform((value) => Math.round(typeof value === 'number' ? value * 1000 : (parseDuration(value) ?? NaN)))
+    .refine((value) => value >= min && value <= MAX_MILLISECONDS, `expected ${min}ms to 1h`)
+
 export const port = z.int().min(1).max(65535)

@@ -1,0 +1,50 @@
+/** What `veer run` and the process in the probes' namespace tell each other, as JSON over the channel of fork(). */
+import type { ActiveHealthConfig } from '../config/health-schema.js'
+
+export type HealthState = 'up' | 'down' | 'unknown'
+
+/** A destination to be checked. Ports are in host order, addresses canonical. */
+export interface ProbeTarget {
+  /** Which destination this is, over all configurations: service name, real's address and port. */
+  key: string
+  service: string
+  /** The real. */
+  address: string
+  port: number
+  /** What the check's packets are addressed to: the VIP in `dr`, the real's own address in `nat` and for a local real. */
+  destination: string
+  /** `health.port`, or the port that is served. */
+  destinationPort: number
+  /** Our address in the namespace; undefined: whatever the system chooses (a real on this host, checked from the host's own namespace). */
+  source: string | undefined
+  /** Of `lb_dest`. */
+  destId: number
+  generation: number
+  check: ActiveHealthConfig
+  /** As it is in the maps: what the checker starts from when it does not know the key yet. */
+  state: HealthState
+}
+
+/** How one check went. */
+export interface CheckResult {
+  ok: boolean
+  /** Which step it came to: `connect`, `tls`, `request`, `status`, `body`, `answer`, `exec`. */
+  step: string
+  /** The reason of a failure in a user's words: `connect: no SYN-ACK in 1 s`, `status 503`. */
+  reason: string
+  /** Milliseconds. */
+  tookMs: number
+}
+
+/** To the checker. */
+export type ToChecker =
+  /** All there are; those that are not in it any more are forgotten. */
+  { type: 'targets'; targets: ProbeTarget[] }
+
+/** From the checker. */
+export type FromChecker =
+  | { type: 'ready' }
+  /** A state that has changed; the last check is the one that decided. */
+  | { type: 'changes'; changes: { key: string; state: 'up' | 'down'; last: CheckResult }[] }
+  /** Once a second: it lives. Totals since its start. */
+  | { type: 'beat'; checks: number; failures: number; inFlight: number; lateMs: number; rssBytes: number }
