@@ -12,7 +12,12 @@ export default defineConfig({
     projects: [
       project('unit', ['test/unit/**/*.test.ts']),
       project('packet', ['test/{packet,loader,native,control}/**/*.test.ts'], { pool: 'forks', testTimeout: 30_000 }),
-      project('e2e', ['test/e2e/**/*.test.ts'], { pool: 'forks', testTimeout: 60_000, hookTimeout: 60_000 }),
+      project('e2e', ['test/e2e/**/*.test.ts'], {
+        globalSetup: 'test/support/bundle.ts',
+        pool: 'forks',
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      }),
     ],
   },
 })

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import { PACKAGE_ROOT } from './package-root.js'
 
 /** What every failing call of the addon throws (or rejects with): an `Error` with these fields. */
 export interface NativeError extends Error {
@@ -243,8 +244,7 @@ export interface NativeBinding {
   setLogger(logger: ((level: number, message: string) => void) | undefined): void
 }
 
-/** dist/native.js and src/native.ts are both one level below the package's root. */
-const addonPath = fileURLToPath(new URL('../build/Release/veer.node', import.meta.url))
+const addonPath = fileURLToPath(new URL('build/Release/veer.node', PACKAGE_ROOT))
 
 function load(): NativeBinding {
   try {

@@ -1,4 +1,4 @@
-/** What bin/veer starts. */
+/** What bin/veer starts, bundled by rolldown.config.js. */
 import { CommanderError } from 'commander'
 import { Exit, reportError } from './output.js'
 import { buildProgram } from './program.js'
@@ -14,4 +14,4 @@ async function main(): Promise<void> {
   }
 }
 
-await main()
+void main()

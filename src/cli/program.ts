@@ -1,6 +1,7 @@
 /** The command line: global options, and one file per verb under commands/. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { PACKAGE_ROOT } from '../package-root.js'
 import { addGlobalOptions } from './options.js'
 
 type AddVerb = (program: Command) => void
@@ -40,9 +41,8 @@ export async function buildProgram(args: readonly string[]): Promise<Command> {
 
 const HELP: ReadonlySet<string> = new Set(['help', '-h', '--help'])
 
-/** src/cli and dist/cli are both two levels below the package's root. */
 function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  const text = readFileSync(new URL('package.json', PACKAGE_ROOT), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 

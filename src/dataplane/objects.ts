@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { errnoOf, VeerError } from '../errors.js'
+import { PACKAGE_ROOT } from '../package-root.js'
 
 /** The bytes of `build/bpf/NAME.o`. Throws `LB_ERR_OBJECT_MISSING`. */
 export function readObject(name: string): Buffer {
-  const path = fileURLToPath(new URL(`../../build/bpf/${name}.o`, import.meta.url))
+  const path = fileURLToPath(new URL(`build/bpf/${name}.o`, PACKAGE_ROOT))
   try {
     return readFileSync(path)
   } catch (cause) {
