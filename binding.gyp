@@ -12,6 +12,7 @@
       'native/logger.cc',
       'native/map.cc',
       'native/netns.cc',
+      'native/notify.cc',
       'native/object.cc',
       'native/packet_socket.cc',
       'native/poll.cc',

@@ -16,6 +16,7 @@
 #include "logger.h"
 #include "map.h"
 #include "netns.h"
+#include "notify.h"
 #include "object.h"
 #include "packet_socket.h"
 #include "program.h"
@@ -85,6 +86,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"interfaceName", InterfaceName},
       {"setMulticastMac", SetMulticastMac},
       {"lockFile", FileLock::Lock},
+      {"notifyService", NotifyService},
       {"createMap", Map::New},
       {"openPinnedMap", Map::Open},
       {"mapById", Map::ById},

@@ -206,6 +206,11 @@ export interface NativeBinding {
    * The holder may remove the file before it closes: a lock on a file that is no longer there is not given.
    */
   lockFile(path: string): { close(): void }
+  /**
+   * One datagram to the AF_UNIX socket of a service manager, `/PATH` or `@NAME` in the abstract namespace (sd_notify(3)).
+   * Never waits: EAGAIN when the manager's queue is full.
+   */
+  notifyService(socket: string, message: string): void
 
   createMap(options: NativeMapOptions): NativeMap
   openPinnedMap(path: string): NativeMap
