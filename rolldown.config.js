@@ -7,6 +7,8 @@ import { defineConfig } from 'rolldown'
 export default defineConfig({
   input: { veer: 'src/cli/main.ts' },
   platform: 'node',
+  // The sources require it, for node's sake; here it can be in the bundle.
+  resolve: { alias: { './ipaddr.js': 'ipaddr.js' } },
   transform: { target: 'es2022' },
   output: { dir: 'dist', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: 'veer-[name].cjs' },
 })

@@ -5,7 +5,7 @@ import { explanationCodec, xdpLb } from '../maps/generated.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import type { Instance } from './instance.js'
 import type { LbMaps } from './lb-maps.js'
-import { specOf } from './programs.js'
+import { specOf } from './loaded-objects.js'
 
 /** What a program loaded with `lb_dry_run` says of one frame. */
 export interface DryRunResult {

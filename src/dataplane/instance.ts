@@ -1,5 +1,4 @@
 /** One dataplane in the kernel: maps and programs, pinned under BPFFS/veer/INSTANCE. */
-import { randomBytes } from 'node:crypto'
 import { mkdirSync, renameSync } from 'node:fs'
 import { join } from 'node:path'
 import { VeerError } from '../errors.js'
@@ -13,16 +12,7 @@ import { measureHz } from './clock.js'
 import { connBuckets } from './conn-table.js'
 import type { LbMaps } from './lb-maps.js'
 import type { Programs } from './programs.js'
-import {
-  closeMaps,
-  closePrograms,
-  loadObjects,
-  objectsDigest,
-  openPrograms,
-  PROGRAM_PINS,
-  startSweeper,
-} from './programs.js'
-import { replacePrograms } from './upgrade.js'
+import { closeMaps, closePrograms, openPrograms, PROGRAM_PINS } from './programs.js'
 
 export interface InstanceLocation {
   /** `[a-z0-9-]`, at most 63 characters. */
@@ -70,6 +60,7 @@ export class Instance implements Disposable {
   /** Loads a new dataplane, pinned nowhere yet; closing it without {@link pin} leaves nothing. */
   static async load(location: InstanceLocation, options: { maxConns: number; netns: bigint }): Promise<Instance> {
     const buckets = connBuckets(options.maxConns)
+    const { loadObjects, objectsDigest, startSweeper } = await import('./loaded-objects.js')
     const loaded = await loadObjects(buckets)
     using _started = loaded.sweepStart
     const { maps, programs } = loaded
@@ -134,6 +125,8 @@ export class Instance implements Disposable {
    * Returns whether there was anything to do.
    */
   async upgrade(namespace: NetworkNamespace): Promise<boolean> {
+    const { loadObjects, objectsDigest, startSweeper } = await import('./loaded-objects.js')
+    const { replacePrograms } = await import('./upgrade.js')
     const meta = metaOf(objectsDigest(), namespace.inode())
     if (this.maps.meta.get(0)?.objectDigest === meta.objectDigest) return false
     const loaded = await loadObjects(this.maps.conns.info.maxEntries, this.maps)
@@ -181,7 +174,7 @@ export const EMPTY_SETTINGS = {
 
 /** Nobody outside can tell which flows share a bucket. */
 function randomSeed(): bigint {
-  return randomBytes(8).readBigUInt64LE()
+  return crypto.getRandomValues(new BigUint64Array(1))[0] as bigint
 }
 
 function metaOf(objectDigest: string, netns: bigint): Meta {

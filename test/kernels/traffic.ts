@@ -9,7 +9,8 @@ import { Network } from '../../lab/network.js'
 import { CLIENT, DR_VIP, FAMILIES, type Family, NAT_VIP, serviceFor, twoArm, twoArmConfig, VIP_PORT } from '../../lab/two-arm.js'
 import { hookOfFilter, hookOfLink } from '../../src/dataplane/hooks.js'
 import { Instance } from '../../src/dataplane/instance.js'
-import { closeMaps, closePrograms, loadObjects } from '../../src/dataplane/programs.js'
+import { loadObjects } from '../../src/dataplane/loaded-objects.js'
+import { closeMaps, closePrograms } from '../../src/dataplane/programs.js'
 
 const REALS = 2
 const BUCKETS = 1 << 10
