@@ -34,6 +34,7 @@ export const DEFAULTS = {
     bodyBytes: 65_536,
     verify: false,
     send: '',
+    protocol: 'tcp',
   },
   /** Above the ports that Linux gives to sockets by itself (ip_local_port_range). */
   probe: { ports: '61000-65535', maxInFlight: 2048 },

@@ -1,6 +1,7 @@
 /** How reals are checked, and what follows from it, as the file has it. */
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.js'
+import { payloadBytes } from './payload.js'
 import { milliseconds, port } from './values.js'
 
 const { health } = DEFAULTS
@@ -40,8 +41,12 @@ const pattern = z.string().refine(isRegularExpression, 'is no regular expression
 
 const http = {
   ...common,
-  path: z.string().startsWith('/').default(health.path).meta({ description: 'What is asked for.' }),
-  host: z.string().min(1).optional().meta({
+  path: z
+    .string()
+    .regex(/^\/[!-~]*$/, 'expected a path such as `/healthz`, with what is not ASCII as %XX')
+    .default(health.path)
+    .meta({ description: 'What is asked for.' }),
+  host: z.string().regex(/^[!-~]+$/, 'expected a host name').optional().meta({
     description: 'The Host header, and with https the server name (SNI).',
     defaultNote: 'the VIP; no SNI',
   }),
@@ -60,7 +65,10 @@ const verify = z.boolean().default(health.verify).meta({
   description: 'Whether the certificate must be valid for `host` by the system’s authorities.',
 })
 
-const payload = z.string().max(1024).meta({ description: 'Text, or bytes as `0x…`.' })
+const payload = z
+  .string()
+  .max(1024)
+  .refine((text) => payloadBytes(text) !== undefined, 'expected pairs of hexadecimal digits after `0x`')
 
 const kind = <K extends string>(name: K, what: string) => z.literal(name).meta({ description: what })
 
@@ -87,6 +95,9 @@ export const healthObject = z.discriminatedUnion('kind', [
         description:
           'Program and arguments. It runs in the network namespace of the probes, and must send from VEER_SOURCE and ' +
           'VEER_SOURCE_PORT to VEER_ADDRESS and VEER_PORT; exit status 0 is success.',
+      }),
+      protocol: z.enum(['tcp', 'udp']).default(health.protocol).meta({
+        description: 'What the program sends; nothing else leaves by its port.',
       }),
     })
     .meta({ id: 'ExecHealth' }),

@@ -8,6 +8,8 @@ export interface ProbeTarget {
   /** Which destination this is, over all configurations: service name, real's address and port. */
   key: string
   service: string
+  /** Of the service: the Host header, when the check names no other. */
+  vip: string
   /** The real. */
   address: string
   port: number
@@ -36,6 +38,28 @@ export interface CheckResult {
   tookMs: number
 }
 
+/** A destination's new state. */
+export interface HealthChange {
+  key: string
+  state: 'up' | 'down'
+  /** The check that decided. */
+  last: CheckResult
+  /** Successes or failures in a row that there were then. */
+  inARow: number
+}
+
+/** Once a second: it lives. */
+export interface Beat {
+  type: 'beat'
+  /** Checks that ended since its start, and those of them that failed. */
+  checks: number
+  failures: number
+  inFlight: number
+  /** How much too late a check began, at most, since the last beat. */
+  lateMs: number
+  rssBytes: number
+}
+
 /** To the checker. */
 export type ToChecker =
   /** All there are; those that are not in it any more are forgotten. */
@@ -44,7 +68,8 @@ export type ToChecker =
 /** From the checker. */
 export type FromChecker =
   | { type: 'ready' }
-  /** A state that has changed; the last check is the one that decided. */
-  | { type: 'changes'; changes: { key: string; state: 'up' | 'down'; last: CheckResult }[] }
-  /** Once a second: it lives. Totals since its start. */
-  | { type: 'beat'; checks: number; failures: number; inFlight: number; lateMs: number; rssBytes: number }
+  /** States that differ from what the maps had. May be said again: what the maps say already is no change. */
+  | { type: 'changes'; changes: HealthChange[] }
+  /** Something that keeps us from checking and says nothing of a real: `EMFILE`. At most one of a kind in ten seconds. */
+  | { type: 'fault'; reason: string }
+  | Beat
