@@ -87,16 +87,16 @@ function edges({ code, off }: Instruction, index: number): Edge[] {
 export function refusedBackEdges({ instructions }: BpfFunction): number[] {
   const refused: number[] = []
   const left = new Set<number>()
-  const path = [{ index: 0, todo: edges(instructions[0]!, 0) }]
+  const path = [{ index: 0, pending: edges(instructions[0]!, 0) }]
   const seen = new Set([0])
   for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
-    const edge = top.todo.shift()
+    const edge = top.pending.shift()
     if (edge === undefined) {
       left.add(top.index)
       path.pop()
     } else if (!seen.has(edge.to)) {
       seen.add(edge.to)
-      path.push({ index: edge.to, todo: edges(instructions[edge.to]!, edge.to) })
+      path.push({ index: edge.to, pending: edges(instructions[edge.to]!, edge.to) })
     } else if (!left.has(edge.to) && !edge.mayLoop) {
       refused.push(top.index)
     }
