@@ -14,6 +14,12 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
+/*
+ * Of what has parts that are read and written as one 64-bit word: clang splits that in two where
+ * the struct's alignment does not promise that it can be done.
+ */
+#define LB_WORDS      __attribute__((aligned(8)))
+
 #define LB_NAME_LEN   64 /* service name, NUL included */
 #define LB_IFNAME_LEN 16 /* IFNAMSIZ */
 
@@ -302,7 +308,7 @@ struct lb_conn {
 	__u32 reverse;  /* nat: 1 + place of its entry in reverse; 0: none */
 	__u32 children; /* template: conns that have it as control */
 	__u32 pad2;
-};
+} LB_WORDS;
 
 /*
  * conns[hash of the key]: a set-associative table of our own in an array. A known flow costs
@@ -324,7 +330,7 @@ struct lb_conn_bucket {
 struct lb_reverse_slot {
 	__u32 tag;  /* part of the hash; 0: free */
 	__u32 conn; /* place; read and written with tag as one word */
-};
+} LB_WORDS;
 
 struct lb_reverse_bucket {
 	struct lb_reverse_slot slot[LB_REVERSE_WAYS];
@@ -425,7 +431,7 @@ struct lb_route {
 struct lb_limit_bucket {
 	__u32 tick; /* of the last refill; read and written with tokens as one word */
 	__u32 tokens;
-};
+} LB_WORDS;
 
 /* ---- sweeping ------------------------------------------------------------ */
 

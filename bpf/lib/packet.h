@@ -180,8 +180,9 @@ static __always_inline void addr_words(__u64 words[2], const struct lb_addr *add
 
 static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_addr *b)
 {
-	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]) |
-	         (a->word[3] ^ b->word[3]));
+	const __u64 *x = (const __u64 *)a, *y = (const __u64 *)b;
+
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
 }
 
 /* The interface that a packet came in by; NULL when it is not one of ours. */
