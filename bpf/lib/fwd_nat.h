@@ -16,8 +16,7 @@ static __always_inline __u64 nat_address_change(void *l3, const struct lb_addr *
 {
 	if (family == 4)
 		return csum_change_v4(((struct iphdr *)l3)->daddr, addr->word[3]);
-	return csum_change_v6((const __u64 *)&((struct ipv6hdr *)l3)->daddr,
-	                      (const __u64 *)addr->word);
+	return csum_change_v6(&((struct ipv6hdr *)l3)->daddr, addr);
 }
 
 static __always_inline void nat_write_address(void *l3, const struct lb_addr *addr, __u64 change,
@@ -53,7 +52,7 @@ static __always_inline int nat_write_ports(const lb_ctx *ctx, const struct lb_pa
 	if ((void *)(check + 1) > frame_end(ctx))
 		return 0;
 	if (port) {
-		change = csum_add64(change, (__u16)~l4[1] + (__u32)port);
+		change += (__u16)~l4[1] + (__u32)port;
 		l4[1] = port;
 	}
 	if (pkt->protocol == IPPROTO_TCP)

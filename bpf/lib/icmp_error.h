@@ -115,9 +115,9 @@ static __always_inline __u64 quoted_l4_write(const struct lb_error_headers *hdr,
 		return own;
 	before = *hdr->l4_check;
 	if (quote->protocol == IPPROTO_UDP)
-		csum_apply_udp(hdr->l4_check, csum_add64(change, own));
+		csum_apply_udp(hdr->l4_check, change + own);
 	else
-		csum_apply(hdr->l4_check, csum_add64(change, own));
+		csum_apply(hdr->l4_check, change + own);
 	return own + change_of_check(before, *hdr->l4_check);
 }
 
@@ -161,8 +161,7 @@ static __always_inline int icmp_error_write_v6(lb_ctx *ctx, const struct lb_pack
 		change = end_write_v6(hdr.ip, to->outer, to->outer_word);
 	if (to->quoted != LB_REWRITE_NONE) {
 		quoted = end_write_v6(hdr.quoted, to->quoted, to->quoted_word);
-		change = csum_add64(change, quoted);
-		change = csum_add64(change, quoted_l4_write(&hdr, quote, to, quoted));
+		change += quoted + quoted_l4_write(&hdr, quote, to, quoted);
 	}
 	csum_apply(&hdr.icmp->check, change);
 	return LB_UNDECIDED;

@@ -52,19 +52,6 @@ static __always_inline int quote_is_linear(lb_ctx *ctx, __u32 end)
 #endif
 }
 
-/* RFC 8200 section 8.1, without the message itself. */
-static __always_inline __u64 quote_pseudo_header(const struct ipv6hdr *ip6, __u32 length)
-{
-	const __u32 *addresses = (const __u32 *)&ip6->saddr;
-	__u64 sum = bpf_htonl(length) + (__u64)bpf_htonl(IPPROTO_ICMPV6);
-	__u32 i;
-
-#pragma unroll
-	for (i = 0; i < 2 * sizeof(struct in6_addr) / sizeof(*addresses); i++)
-		sum += addresses[i];
-	return sum;
-}
-
 /* The sums of the IP header, if it has one, and of the ICMP message. */
 static __always_inline int quote_outer_sums_right(lb_ctx *ctx, const struct lb_packet *pkt,
                                                   __u32 length)
@@ -80,7 +67,7 @@ static __always_inline int quote_outer_sums_right(lb_ctx *ctx, const struct lb_p
 	}
 	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
 
-	return ip6 && csum_fold64(sum + quote_pseudo_header(ip6, length)) == 0xffff;
+	return ip6 && csum_fold64(sum + csum_pseudo(ip6, 6, IPPROTO_ICMPV6, length)) == 0xffff;
 }
 
 /*
