@@ -16,13 +16,25 @@ enum lb_hook {
 
 /* What it becomes, and for whom it counts. */
 struct lb_reply {
-	const struct lb_addr *vip;
+	const struct lb_settings *set;
+	const struct lb_addr *vip; /* its source */
 	const struct lb_dest *dest;
 	__u32 dest_id;
+	__u32 now;
+	__u32 gso_size; /* bytes of a packet that it will be cut into; 0: it will not be */
 	__be16 port;
 };
 
-/* Fills reply; 0 when the conn is being given to another flow. */
+/* Fills what does not depend on the conn. Returns 0 when there are no settings. */
+static __always_inline int reply_begin(const lb_ctx *ctx, struct lb_reply *reply)
+{
+	reply->set = settings_get();
+	reply->now = ticks_now();
+	reply->gso_size = ctx->gso_size;
+	return reply->set != NULL;
+}
+
+/* Fills the rest; 0 when the conn is being given to another flow. */
 static __always_inline int reply_of(const struct lb_found *found, struct lb_packet *pkt,
                                     struct lb_reply *reply)
 {
@@ -39,22 +51,13 @@ static __always_inline int reply_of(const struct lb_found *found, struct lb_pack
 	return conn_is_still(found->conn, found->life);
 }
 
-/* As headers_get(), for a family that the compiler knows. */
-static __always_inline int reply_headers(const lb_ctx *ctx, const struct lb_packet *pkt,
-                                         struct lb_headers *hdr, __u8 family)
-{
-	hdr->eth = frame_data(ctx);
-	hdr->l3 = l3_header(ctx, pkt, l3_size(family));
-	return hdr->l3 != NULL;
-}
-
 /*
- * How a packet leaves that will have the source `src`; a verdict if it does not, or not
- * translated. The host's stack says what is to be said of those, in the real's own terms. A
- * route that is NULL: the packet goes on within the host's stack.
+ * How a packet leaves; a verdict if it does not, or not translated. The host's stack says what is to be
+ * said of those, in the real's own terms. A route that is NULL: the packet goes on within the
+ * host's stack.
  */
 static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
-                                     const struct lb_headers *hdr, const struct lb_addr *src,
+                                     const struct lb_headers *hdr, const struct lb_reply *reply,
                                      enum lb_hook hook, __u8 family, const struct lb_route **route)
 {
 	*route = NULL;
@@ -62,7 +65,9 @@ static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
 		return LB_UNDECIDED;
 	if (ttl_of(hdr, family) <= 1)
 		return LB_PASS_TTL;
-	switch (route_find_cached(ctx, pkt, hdr, src, family, route)) {
+	switch (route_find_cached(ctx, pkt, hdr, reply->vip,
+	                          route_length(ctx, pkt, reply->gso_size), reply->set->hash_seed,
+	                          reply->now, family, route)) {
 	case LB_WAY_TOO_BIG:
 		return LB_PASS_TOO_BIG;
 	case LB_WAY_NONE:
@@ -76,12 +81,12 @@ static __always_inline int reply_way(lb_ctx *ctx, const struct lb_packet *pkt,
 static __always_inline void reply_count(const lb_ctx *ctx, const struct lb_packet *pkt,
                                         const struct lb_reply *reply)
 {
-	__u32 more = ctx->gso_segs > 1 ? ctx->gso_segs - 1 : 0;
+	__u32 packets = reply->gso_size ? ctx->gso_segs : 1;
 	__u32 bytes = pkt->ip_len;
 
-	if (more)
-		bytes += more * gso_headers(ctx, pkt);
-	stats_replied(reply->dest->service, reply->dest_id, 1 + more, bytes);
+	if (packets > 1)
+		bytes += (packets - 1) * gso_headers(ctx, pkt);
+	stats_replied(reply->dest->service, reply->dest_id, packets ? packets : 1, bytes);
 }
 
 /* A packet that is as it shall be, but for its MACs. */
@@ -97,7 +102,8 @@ static __always_inline int reply_send(lb_ctx *ctx, struct lb_packet *pkt,
                                       const struct lb_route *route, __u8 family, int verdict)
 {
 	reply_count(ctx, pkt, reply);
-	if (!fwd_nat_reply(ctx, pkt, hdr, reply->vip, reply->port, route != NULL, family))
+	if (!fwd_nat_reply(ctx, pkt, hdr, reply->vip, reply->port, route != NULL, reply->gso_size,
+	                   family))
 		return LB_DROP_NOT_LINEAR;
 	reply_leave(ctx, pkt, route);
 	return verdict;

@@ -5,13 +5,12 @@
 
 #include "fragment.h"
 #include "nat_reply.h"
+#include "reply_conn.h"
 
 static __always_inline int flow_reply(lb_ctx *ctx, struct lb_packet *pkt, __u64 tail,
                                       enum lb_hook hook, __u8 family)
 {
-	const struct lb_settings *set = settings_get();
 	const struct lb_route *route;
-	__u32 now = ticks_now();
 	struct lb_headers hdr;
 	struct lb_tuple tuple;
 	struct lb_found found;
@@ -23,13 +22,13 @@ static __always_inline int flow_reply(lb_ctx *ctx, struct lb_packet *pkt, __u64 
 	tuple.word[2] = pkt->key_word[0];
 	tuple.word[3] = pkt->key_word[1];
 	tuple.word[4] = tail;
-	if (!set || !reverse_find(&tuple, set, now, &found) || !reply_of(&found, pkt, &reply) ||
-	    !reply_headers(ctx, pkt, &hdr, family))
+	if (!reply_begin(ctx, &reply) || !reply_conn(&tuple, reply.set, reply.now, &found) ||
+	    !reply_of(&found, pkt, &reply) || !headers_get_as(ctx, pkt, &hdr, family))
 		return LB_PASS_NOT_REPLY;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &route);
+	verdict = reply_way(ctx, pkt, &hdr, &reply, hook, family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	conn_advance(found.conn, found.life, pkt, set, LB_OUTPUT, found.number, now);
+	conn_advance(found.conn, found.life, pkt, reply.set, LB_OUTPUT, found.number, reply.now);
 	if (pkt->fragment)
 		fragment_record(pkt, reply.dest_id, reply.dest->generation, LB_FRAGMENT_TO_CLIENT);
 	return reply_send(ctx, pkt, &hdr, &reply, route, family, LB_FORWARD_REPLY);
@@ -61,12 +60,12 @@ static __always_inline int fragment_reply(lb_ctx *ctx, struct lb_packet *pkt, en
 	vip = bpf_map_lookup_elem(&vips, &vip_id);
 	reply.dest_id = first->dest;
 	reply.dest = dest_lookup(reply.dest_id);
-	if (!vip || !reply.dest || !dest_is(reply.dest, first->generation) ||
-	    !reply_headers(ctx, pkt, &hdr, family))
+	if (!reply_begin(ctx, &reply) || !vip || !reply.dest ||
+	    !dest_is(reply.dest, first->generation) || !headers_get_as(ctx, pkt, &hdr, family))
 		return LB_PASS_NOT_REPLY;
 	reply.vip = &vip->addr;
 	reply.port = 0;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, family, &route);
+	verdict = reply_way(ctx, pkt, &hdr, &reply, hook, family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	return reply_send(ctx, pkt, &hdr, &reply, route, family, LB_FORWARD_REPLY_FRAGMENT);

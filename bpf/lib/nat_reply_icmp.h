@@ -67,10 +67,10 @@ LB_SUBPROGRAM int error_send(lb_ctx *ctx, struct lb_packet *pkt, struct lb_error
 	reply.dest_id = error->dest;
 	reply.dest = dest_lookup(reply.dest_id);
 	/* With what it quotes, an error over IPv4 too is longer than an IPv6 header. */
-	if (!reply.dest || !reply_headers(ctx, pkt, &hdr, 6))
+	if (!reply_begin(ctx, &reply) || !reply.dest || !headers_get_as(ctx, pkt, &hdr, 6))
 		return LB_PASS_NOT_REPLY;
 	reply.vip = error->to.outer ? (struct lb_addr *)error->to.outer_word : &pkt->key.client;
-	verdict = reply_way(ctx, pkt, &hdr, reply.vip, hook, pkt->family, &route);
+	verdict = reply_way(ctx, pkt, &hdr, &reply, hook, pkt->family, &route);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	reply_count(ctx, pkt, &reply);

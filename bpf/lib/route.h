@@ -37,11 +37,10 @@ static __always_inline __u32 gso_headers(const lb_ctx *ctx, const struct lb_pack
 }
 
 /* Bytes of IP that the way out has to carry at once. */
-static __always_inline __u32 route_length(const lb_ctx *ctx, const struct lb_packet *pkt)
+static __always_inline __u32 route_length(const lb_ctx *ctx, const struct lb_packet *pkt,
+                                          __u32 gso_size)
 {
-	if (ctx->gso_size)
-		return gso_headers(ctx, pkt) + ctx->gso_size;
-	return pkt->ip_len > 0xffff ? 0xffff : pkt->ip_len;
+	return gso_size ? gso_headers(ctx, pkt) + gso_size : pkt->ip_len;
 }
 
 /* TOS; or traffic class and flow label, as they lie in the header. */
@@ -54,12 +53,12 @@ static __always_inline __be32 route_flow(const struct lb_headers *hdr, __u8 fami
 
 static __always_inline void route_question(lb_ctx *ctx, const struct lb_packet *pkt,
                                            const struct lb_headers *hdr, const struct lb_addr *src,
-                                           __u8 family, struct bpf_fib_lookup *fib)
+                                           __u32 length, __u8 family, struct bpf_fib_lookup *fib)
 {
 	int i;
 
 	fib->l4_protocol = pkt->protocol;
-	fib->tot_len = route_length(ctx, pkt);
+	fib->tot_len = length > 0xffff ? 0xffff : length;
 	fib->ifindex = ctx->ifindex;
 	if (family == 4) {
 		fib->family = AF_INET;
@@ -97,15 +96,18 @@ static __always_inline void route_answer(const struct bpf_fib_lookup *fib, struc
 		route->next_hop[i] = fib->ipv6_dst[i];
 }
 
-/* The way of a packet to pkt->dst that will leave with `src` as its source; fills route for LB_WAY_OUT. */
+/*
+ * The way to pkt->dst of `length` bytes of IP that will leave with `src` as their source; fills route for
+ * LB_WAY_OUT.
+ */
 static __always_inline enum lb_way route_find(lb_ctx *ctx, const struct lb_packet *pkt,
                                               const struct lb_headers *hdr,
-                                              const struct lb_addr *src, __u8 family,
+                                              const struct lb_addr *src, __u32 length, __u8 family,
                                               struct lb_route *route)
 {
 	struct bpf_fib_lookup fib = {};
 
-	route_question(ctx, pkt, hdr, src, family, &fib);
+	route_question(ctx, pkt, hdr, src, length, family, &fib);
 	switch (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0)) {
 	case BPF_FIB_LKUP_RET_SUCCESS:
 	case BPF_FIB_LKUP_RET_NO_NEIGH:

@@ -9,10 +9,8 @@
 #ifndef LB_ROUTE_CACHE_H
 #define LB_ROUTE_CACHE_H
 
-#include "clock.h"
 #include "hash.h"
 #include "route.h"
-#include "settings.h"
 
 #define LB_ROUTE_KEY_WORDS (sizeof(struct lb_route_key) / sizeof(__u64))
 
@@ -63,27 +61,25 @@ static __always_inline int route_is(const struct lb_route *route, const union lb
 }
 
 /*
- * As route_find(), for a packet with these tags. For LB_WAY_OUT fills found with a place of this CPU's,
- * which holds until its next packet.
+ * As route_find(), for a packet with these tags at this tick. For LB_WAY_OUT fills found with a place of
+ * this CPU's, which holds until its next packet.
  */
 static __always_inline enum lb_way route_find_cached(lb_ctx *ctx, const struct lb_packet *pkt,
                                                      const struct lb_headers *hdr,
-                                                     const struct lb_addr *src, __u8 family,
+                                                     const struct lb_addr *src, __u32 length,
+                                                     __u64 seed, __u32 now, __u8 family,
                                                      const struct lb_route **found)
 {
-	const struct lb_settings *set = settings_get();
 	union lb_route_query query;
 	struct lb_route *route;
 	enum lb_way way;
 
-	if (!set)
-		return LB_WAY_NONE;
-	route_query(ctx, pkt, hdr, src, ticks_now(), family, &query);
-	route = route_at(&query, set->hash_seed);
+	route_query(ctx, pkt, hdr, src, now, family, &query);
+	route = route_at(&query, seed);
 	if (!route)
 		return LB_WAY_NONE;
-	if (!route_is(route, &query) || route_length(ctx, pkt) > route->fits) {
-		way = route_find(ctx, pkt, hdr, src, family, route);
+	if (!route_is(route, &query) || length > route->fits) {
+		way = route_find(ctx, pkt, hdr, src, length, family, route);
 		if (way != LB_WAY_OUT)
 			return way;
 		route_set_key(route, &query);
