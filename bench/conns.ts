@@ -6,13 +6,16 @@ import { readTick, ticksOf } from '../src/dataplane/clock.js'
 import { Instance } from '../src/dataplane/instance.js'
 import { ensureBpffs } from '../src/system/bpffs.js'
 import { NetworkNamespace } from '../src/system/netns.js'
-import { fillConns, fillServices } from './full-table.js'
+import { fillServices, FullTable } from './full-table.js'
 import { median } from './statistics.js'
 import { formatTable, rounded } from './table.js'
 
 const VEER = fileURLToPath(new URL('../bin/veer', import.meta.url))
 const BPFFS = '/sys/fs/bpf'
 const CONNS = 1_000_000
+
+/** As bin/veer starts it. */
+const NODE = ['-u', 'NODE_EXTRA_CA_CERTS', process.execPath]
 
 const MEBIBYTE = 2 ** 20
 
@@ -36,12 +39,12 @@ export async function benchConns(rounds: number): Promise<ConnsResult[]> {
   const netns = NetworkNamespace.current().inode()
   using instance = await Instance.load({ name, bpffs: BPFFS }, { maxConns: CONNS, netns })
   fillServices(instance.maps)
-  fillConns(instance.maps, readTick(instance.clock) + ticksOf(7200, instance.maps.settings.get(0)?.hz ?? NaN))
+  new FullTable(instance.maps).write(readTick(instance.clock) + ticksOf(7200, instance.maps.settings.get(0)?.hz ?? NaN))
   instance.pin([])
   try {
     const veer = (...args: string[]): string[] => [VEER, '--instance', name, 'conns', ...args]
     return [
-      await measure('node -e 0', rounds, [process.execPath, '-e', 'console.log(0), process.stdin.resume()'], 1),
+      await measure('node -e 0', rounds, ['env', ...NODE, '-e', 'console.log(0), process.stdin.resume()'], 1),
       await measure('conns --service web', rounds, veer('--service', 'web'), 2),
       await measure('conns --service rare', rounds, veer('--service', 'rare'), 2),
       await measure('conns --service web --json', rounds, veer('--service', 'web', '--json'), 1),

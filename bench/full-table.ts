@@ -1,7 +1,13 @@
 /** A conn table with as many conns as it is made for, of a few services. */
 import type { LbMaps } from '../src/dataplane/lb-maps.js'
-import { connBucketCodec, connCodec, ConnFlag, ConnState, DestFlag, Forward, KeyKind, Limit } from '../src/maps/generated.js'
+import { offsetOf } from '../src/maps/codec.js'
+import type { Conn } from '../src/maps/generated.js'
+import {
+  connBucketCodec, connCodec, ConnFlag, connKeyCodec, ConnState, DestFlag, Forward, KeyKind, Limit,
+} from '../src/maps/generated.js'
 import { addressToWords } from '../src/net/address.js'
+import type { ConnPlaces } from '../test/support/conn-writer.js'
+import { placesOf } from '../test/support/conn-writer.js'
 
 const VIP_ID = 1
 const SERVICES = ['web', 'api', 'mail', 'dns', 'rare'] as const
@@ -23,31 +29,70 @@ export function fillServices(maps: LbMaps): void {
   }
 }
 
-/**
- * As many conns in each bucket as a full table has on average; where in it a conn lies does not matter to a walk.
- * `expires`: the tick, of all.
- */
-export function fillConns(maps: LbMaps, expires: number): void {
-  const { raw } = maps.conns
-  for (let from = 0; from < raw.info.maxEntries; from += raw.batchSize) {
-    const count = Math.min(raw.batchSize, raw.info.maxEntries - from)
-    const keys = Buffer.from(Uint32Array.from({ length: count }, (_, index) => from + index).buffer)
-    const values = Buffer.alloc(count * connBucketCodec.size)
-    for (let index = 0; index < count; index++) fillBucket(values, index * connBucketCodec.size, from + index, expires)
-    raw.setPacked({ keys, values, count })
+/** Bytes of a table in the kernel in which every conn lies where the dataplane would have put it. */
+export class FullTable {
+  /** How many conns there are: few of those that the table is made for find no room. */
+  readonly conns: number
+  readonly #map: LbMaps['conns']['raw']
+  readonly #values: Buffer
+  /** Where in the bytes each conn begins. */
+  readonly #offsets: Uint32Array
+
+  /** Takes seconds: a million conns are hashed and written into a buffer of 200 MiB. */
+  constructor(maps: LbMaps) {
+    const settings = maps.settings.get(0)
+    if (settings === undefined) throw new Error('settings has no entry')
+    const { hashSeed, connBuckets } = settings
+    this.#map = maps.conns.raw
+    this.#values = Buffer.alloc(connBuckets * connBucketCodec.size)
+    const offsets: number[] = []
+    for (let number = 0; number < connBuckets * Limit.connLoad; number++) {
+      const conn = connNumber(number)
+      const offset = this.#take(placesOf(connKeyCodec.encode(conn.key), hashSeed, connBuckets))
+      if (offset === undefined) continue
+      connCodec.encodeInto(conn, this.#values, offset)
+      offsets.push(offset)
+    }
+    this.#offsets = Uint32Array.from(offsets)
+    this.conns = offsets.length
+  }
+
+  /** Writes the whole table to the kernel; all conns are alive until tick `expires`. */
+  write(expires: number): void {
+    const life = new Uint32Array(this.#values.buffer, this.#values.byteOffset, this.#values.length / WORD)
+    for (const offset of this.#offsets) life[(offset + EXPIRES) / WORD] = expires
+    const { maxEntries } = this.#map.info
+    const values = this.#values
+    const keys = Buffer.from(Uint32Array.from({ length: maxEntries }, (_, index) => index).buffer)
+    this.#map.setPacked({ keys, values, count: maxEntries })
+  }
+
+  /** Marks a way as taken, home before others; undefined when both buckets are full. */
+  #take({ tag, indices, home }: ConnPlaces): number | undefined {
+    for (const [choice, index] of indices.entries()) {
+      const bucket = index * connBucketCodec.size
+      const ways = Array.from({ length: Limit.connWays }, (_, each) => (home + each) % Limit.connWays)
+      const way = ways.find((each) => this.#values.readUInt32LE(bucket + each * WORD) === 0)
+      if (way === undefined) continue
+      this.#values.writeUInt32LE(tag, bucket + way * WORD)
+      const first = (indices[0] ?? 0) * connBucketCodec.size + OVERFLOW
+      if (choice > 0) this.#values.writeUInt32LE(this.#values.readUInt32LE(first) + 1, first)
+      return bucket + CONNS + way * connCodec.size
+    }
+    return undefined
   }
 }
 
-function fillBucket(values: Buffer, at: number, bucket: number, expires: number): void {
-  for (let way = 0; way < Limit.connLoad; way++) {
-    const number = bucket * Limit.connLoad + way
-    const dest = number % RARE === RARE - 1 ? SERVICES.length - 1 : number % (SERVICES.length - 1)
-    const client = { word: [0, 0, 0xffff, 0x0a000000 + (number >>> 4)] }
-    const key = { client, vip: VIP_ID, protocol: 6, kind: KeyKind.conn, clientPort: 1024 + (number & 15), port: 80 + dest }
-    const life = { expires, state: ConnState.established, flags: ConnFlag.live | ConnFlag.nooutput, seq: 0 }
-    const rest = { mac: new Uint8Array(6), control: 0, reverse: 0, children: 0 }
-    values.writeUInt32LE(number + 2, at + way * Uint32Array.BYTES_PER_ELEMENT)
-    const offset = at + connBucketCodec.size - (Limit.connWays - way) * connCodec.size
-    connCodec.encodeInto({ key, dest, generation: 1, ...life, ...rest }, values, offset)
-  }
+const WORD = Uint32Array.BYTES_PER_ELEMENT
+const OVERFLOW = offsetOf(connBucketCodec, 'overflow')
+const CONNS = offsetOf(connBucketCodec, 'conn')
+const EXPIRES = offsetOf(connCodec, 'expires')
+
+/** The conn of that number. */
+function connNumber(number: number): Conn {
+  const dest = number % RARE === RARE - 1 ? SERVICES.length - 1 : number % (SERVICES.length - 1)
+  const client = { word: [0, 0, 0xffff, 0x0a000000 + (number >>> 4)] }
+  const key = { client, vip: VIP_ID, protocol: 6, kind: KeyKind.conn, clientPort: 1024 + (number & 15), port: 80 + dest }
+  const life = { expires: 0, state: ConnState.established, flags: ConnFlag.live | ConnFlag.nooutput, seq: 0 }
+  return { key, dest, generation: 1, ...life, mac: new Uint8Array(6), control: 0, reverse: 0, children: 0 }
 }

@@ -1,7 +1,6 @@
 /** What the sweeper takes for a pass over the default table, filled, with conns alive and with all of them run out. */
 import { readTick, ticksOf } from '../src/dataplane/clock.js'
-import { Limit } from '../src/maps/generated.js'
-import { fillConns, fillServices } from './full-table.js'
+import { fillServices, FullTable } from './full-table.js'
 import { loadDataplane } from './objects.js'
 import { median } from './statistics.js'
 import { formatTable, rounded } from './table.js'
@@ -22,6 +21,7 @@ export async function benchSweep(rounds: number, object: string): Promise<SweepR
   using dataplane = await loadDataplane(object)
   const { maps, programs } = dataplane
   fillServices(maps)
+  const table = new FullTable(maps)
   const buckets = maps.conns.info.maxEntries
   const range = Buffer.from(Uint32Array.of(0, buckets, 0, 0).buffer)
   const hour = ticksOf(3600, maps.settings.get(0)?.hz ?? NaN)
@@ -29,11 +29,11 @@ export async function benchSweep(rounds: number, object: string): Promise<SweepR
   const results: SweepResult[] = []
   for (const { name, left, ends } of [
     { name: 'all alive', left: hour, ends: 0 },
-    { name: 'all run out', left: -hour, ends: buckets * Limit.connLoad },
+    { name: 'all run out', left: -hour, ends: table.conns },
   ]) {
-    const result: SweepResult = { name, conns: buckets * Limit.connLoad, passNs: [] }
+    const result: SweepResult = { name, conns: table.conns, passNs: [] }
     while (result.passNs.length < rounds) {
-      fillConns(maps, readTick(programs.lbClock) + left)
+      table.write(readTick(programs.lbClock) + left)
       const before = freed()
       result.passNs.push(programs.lbSweep.run({ data: range }).durationNs)
       if (freed() - before !== BigInt(ends)) throw new Error(`${name}: ${freed() - before} conns were ended, not ${ends}`)

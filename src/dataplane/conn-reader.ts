@@ -1,5 +1,5 @@
 /** Conns and templates, read from the kernel in slices; what a filter excludes is never decoded. */
-import type { Layout } from '../btf/layout.js'
+import { offsetOf } from '../maps/codec.js'
 import type { Conn } from '../maps/generated.js'
 import { addrCodec, connBucketCodec, connCodec, ConnFlag, connKeyCodec, ConnState, KeyKind, Limit } from '../maps/generated.js'
 import type { RawMap } from '../maps/raw-map.js'
@@ -51,13 +51,6 @@ interface Slice {
 }
 
 type Test = (slice: Slice, at: number) => boolean
-
-/** Where a member lies in a struct. */
-function offsetOf({ layout }: { layout: Layout }, name: string): number {
-  const field = layout.kind === 'struct' && layout.fields.find((each) => each.name === name)
-  if (!field) throw new Error(`there is no member ${name}`)
-  return field.offset
-}
 
 const CONNS = offsetOf(connBucketCodec, 'conn')
 const KEY = offsetOf(connCodec, 'key')

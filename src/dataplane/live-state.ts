@@ -1,5 +1,6 @@
 /** What the maps hold now. Plans, lists and reconciling read this and nothing that a process remembers. */
 import type { SchedulerConfig } from '../config/schema.js'
+import { offsetOf } from '../maps/codec.js'
 import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../maps/generated.js'
 import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames, vipCodec } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
@@ -86,13 +87,8 @@ export function readLiveState(maps: LbMaps): LiveState {
   }
 }
 
-const offsetInDest = (name: string): number => {
-  const field = destCodec.layout.kind === 'struct' && destCodec.layout.fields.find((each) => each.name === name)
-  if (!field) throw new Error(`struct lb_dest has no member ${name}`)
-  return field.offset
-}
-const FLAGS_OFFSET = offsetInDest('flags')
-const GENERATION_OFFSET = offsetInDest('generation')
+const FLAGS_OFFSET = offsetOf(destCodec, 'flags')
+const GENERATION_OFFSET = offsetOf(destCodec, 'generation')
 
 /** @returns the generation of each destination id, used or not */
 function generationsIn(table: Buffer): (id: number) => number {

@@ -68,6 +68,13 @@ export const u32Codec = new Codec<number>(u32Layout)
 /** A plain 64-bit counter. */
 export const u64Codec = new Codec<bigint>(u64Layout)
 
+/** Where a member of a struct lies, in bytes, for those who read one without decoding the rest. */
+export function offsetOf({ layout }: { layout: Layout }, name: string): number {
+  const field = layout.kind === 'struct' && layout.fields.find((each) => each.name === name)
+  if (!field) throw new Error(`there is no member ${name}`)
+  return field.offset
+}
+
 /** Bytes as they are, for maps whose C type is not known. */
 export function bytesCodec(size: number): Codec<Uint8Array> {
   return new Codec<Uint8Array>({ kind: 'bytes', size })

@@ -7,13 +7,21 @@ import { concat, u16 } from './packet/bytes.js'
 
 const TAG_FIRST = 2
 
-/** conn_bucket_index() and conn_tag() of what has these bytes as its key. */
-function placesOf(key: Uint8Array, seed: bigint, buckets: number): { tag: number; indices: number[] } {
+export interface ConnPlaces {
+  tag: number
+  /** The two buckets. */
+  indices: number[]
+  /** The way that it takes in either when that is free. */
+  home: number
+}
+
+/** conn_tag(), conn_bucket_index() and conn_home() of what has these bytes as its key. */
+export function placesOf(key: Uint8Array, seed: bigint, buckets: number): ConnPlaces {
   const hash = hashBytes(seed, key)
   const [high, low] = [Number(hash >> 32n), Number(hash & 0xffff_ffffn)]
   const tag = low < TAG_FIRST ? low + TAG_FIRST : low
   const halves = [high, Math.imul(low, 0x85ebca6b) >>> 0]
-  return { tag, indices: halves.map((half) => Number((BigInt(half) * BigInt(buckets)) >> 32n)) }
+  return { tag, home: high & (Limit.connWays - 1), indices: halves.map((half) => Number((BigInt(half) * BigInt(buckets)) >> 32n)) }
 }
 
 function settingsOf(maps: LbMaps): Settings {
