@@ -5,7 +5,7 @@ import { macFromBytes } from './mac.js'
 import { ETHERTYPE_IPV6, internetChecksum } from './ndp.js'
 
 /** EtherType, host order. */
-const ETHERTYPE_IPV4 = 0x0800
+export const ETHERTYPE_IPV4 = 0x0800
 
 /** IANA protocol numbers. */
 const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const
@@ -17,6 +17,9 @@ export type TcpFlag = keyof typeof TCP_FLAGS
 
 /** Every flag by its name. */
 export const TCP_FLAG_NAMES = Object.keys(TCP_FLAGS) as readonly TcpFlag[]
+
+/** Of a TCP header without options. */
+const TCP_BYTES = 20
 
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const
 const IPV4_BYTES = 20
@@ -37,6 +40,12 @@ export interface PacketFields {
   destinationPort: number
   /** TCP only. */
   flags: readonly TcpFlag[]
+  /** TCP only; default 1. */
+  sequence?: number
+  /** TCP only; default 0. */
+  acknowledgement?: number
+  /** TCP only, padded to 4 bytes; default: none. */
+  options?: Uint8Array
 }
 
 /** A frame without payload, with right checksums. ICMP: an echo request of the addresses' family. */
@@ -58,14 +67,18 @@ export function buildPacket(fields: PacketFields): Uint8Array {
 const CHECKSUM_OFFSET = { tcp: 16, udp: 6, icmp: 2 } as const
 
 const be16 = (value: number): [number, number] => [value >> 8, value & 0xff]
+const be32 = (value: number): [number, number, number, number] => [...be16(value >>> 16), ...be16(value & 0xffff)]
 
 /** The header behind IP, its checksum still 0. */
 function transportOf(fields: PacketFields, family: 4 | 6): Uint8Array {
   const ports = [...be16(fields.sourcePort), ...be16(fields.destinationPort)]
   switch (fields.protocol) {
     case 'tcp': {
+      const { sequence = 1, acknowledgement = 0, options = new Uint8Array() } = fields
       const flags = fields.flags.reduce((bits, name) => bits | TCP_FLAGS[name], 0)
-      return Uint8Array.of(...ports, 0, 0, 0, 1, 0, 0, 0, 0, 5 << 4, flags, 0xff, 0xff, 0, 0, 0, 0)
+      const offset = ((TCP_BYTES + options.length) / 4) << 4
+      const numbers = [...be32(sequence), ...be32(acknowledgement)]
+      return Uint8Array.of(...ports, ...numbers, offset, flags, 0xff, 0xff, 0, 0, 0, 0, ...options)
     }
     case 'udp':
       return Uint8Array.of(...ports, 0, 8, 0, 0)
