@@ -14,6 +14,13 @@ export const DEFAULTS = {
     announce: 'dataplane',
     echo: 'reply-if-up',
     unmatched: 'pass',
+    onDown: 'keep',
+    allDown: 'reject',
+    quorum: 1,
+    hysteresis: 0,
+    sorryServer: false,
+    /** Milliseconds. */
+    slowStart: 0,
   },
   scheduler: { tableSize: 16_381, ports: false, fallback: false },
   /** Seconds, and bits of the client's address; ipvsadm's. */

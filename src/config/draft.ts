@@ -12,12 +12,14 @@ import {
   type ServiceInput,
 } from './schema.js'
 import { defaultsSchema, realSchema, serviceSchema } from './service-schema.js'
-import { hostMac } from './values.js'
+import { hostMac, network } from './values.js'
 
 /** A file of which any part may be missing; positions in lists are those of the file. */
 export interface Draft {
   interfaces: (InterfaceConfig | undefined)[]
   peers: (string | undefined)[]
+  /** Of pings. */
+  sources: (string | undefined)[]
   defaults: DefaultsInput
   services: DraftService[]
 }
@@ -41,9 +43,9 @@ export interface Checked {
 export function checkValues(raw: unknown): Checked {
   const result = fileSchema.safeParse(raw)
   if (result.success) {
-    const { interfaces, peers = [], defaults = {}, services } = result.data
+    const { interfaces, peers = [], ping, defaults = {}, services } = result.data
     const sound = services.map((service) => ({ ...service, wrong: new Set<string>() }))
-    return { file: result.data, draft: { interfaces, peers, defaults, services: sound }, faults: [] }
+    return { file: result.data, draft: { interfaces, peers, sources: ping?.sources ?? [], defaults, services: sound }, faults: [] }
   }
   const faults = result.error.issues.flatMap((issue) => faultsOf(issue, [], raw, keysAt))
   return { draft: salvage(raw), faults }
@@ -88,6 +90,7 @@ function salvage(raw: unknown): Draft {
   return {
     interfaces: listIn(raw, 'interfaces').map((item) => interfaceSchema.safeParse(item).data),
     peers: listIn(raw, 'peers').map((item) => hostMac.safeParse(item).data),
+    sources: listIn(fieldIn(raw, 'ping'), 'sources').map((item) => network.safeParse(item).data),
     defaults: fieldsOf(defaultsSchema.shape, fieldIn(raw, 'defaults')),
     services: listIn(raw, 'services').map(salvageService),
   }

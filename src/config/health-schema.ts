@@ -52,7 +52,7 @@ const http = {
   }),
   method: z.enum(['GET', 'HEAD', 'POST', 'OPTIONS']).default(health.method).meta({ description: 'The request method.' }),
   status: z
-    .union([z.int().min(100).max(599), z.string().regex(/^\d{3}(-\d{3})?(,\d{3}(-\d{3})?)*$/, 'expected such as `200-299,404`')])
+    .union([z.int().min(100).max(599), z.string().refine(isStatusRanges, 'expected such as `200-299,404`')])
     .default(health.status)
     .meta({ description: 'Status codes that mean success: one, or ranges such as `200-299,404`.' }),
   body: pattern.optional().meta({
@@ -72,21 +72,21 @@ const payload = z
 
 const kind = <K extends string>(name: K, what: string) => z.literal(name).meta({ description: what })
 
-export const healthObject = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: kind('tcp', 'Connects.'), ...common }).meta({ id: 'TcpHealth' }),
-  z.strictObject({ kind: kind('http', 'Asks by HTTP/1.1.'), ...http }).meta({ id: 'HttpHealth' }),
-  z.strictObject({ kind: kind('https', 'The same over TLS.'), ...http, verify }).meta({ id: 'HttpsHealth' }),
+export const healthSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: kind('tcp', 'Connects.'), ...common }).meta({ id: 'TcpHealth', description: 'A check that connects.' }),
+  z.strictObject({ kind: kind('http', 'Asks by HTTP/1.1.'), ...http }).meta({ id: 'HttpHealth', description: 'A check that asks by HTTP.' }),
+  z.strictObject({ kind: kind('https', 'Asks by HTTP/1.1 over TLS.'), ...http, verify }).meta({ id: 'HttpsHealth', description: 'The same over TLS.' }),
   z
     .strictObject({
       kind: kind('udp', 'Sends a datagram.'),
       ...common,
-      send: payload.default(health.send).meta({ description: 'The datagram: text, or bytes as `0x…`.' }),
+      send: payload.default(health.send).meta({ description: 'The datagram: text, or bytes as `0x…`.', defaultNote: 'an empty one' }),
       expect: pattern.optional().meta({
         description: 'A regular expression that the answer must match.',
         defaultNote: 'no answer is needed: only ICMP unreachable is a failure',
       }),
     })
-    .meta({ id: 'UdpHealth' }),
+    .meta({ id: 'UdpHealth', description: 'A check that sends a datagram.' }),
   z
     .strictObject({
       kind: kind('exec', 'Runs a program.'),
@@ -100,30 +100,17 @@ export const healthObject = z.discriminatedUnion('kind', [
         description: 'What the program sends; nothing else leaves by its port.',
       }),
     })
-    .meta({ id: 'ExecHealth' }),
-  z.strictObject({ kind: kind('none', 'No check: the real counts as up.') }).meta({ id: 'NoHealth' }),
+    .meta({ id: 'ExecHealth', description: 'A check that runs a program.' }),
+  z.strictObject({ kind: kind('none', 'Reals count as up.') }).meta({ id: 'NoHealth', description: 'No check.' }),
 ])
 
-export const healthSchema = healthObject
-
-export const probeSchema = z
-  .strictObject({
-    ports: z
-      .string()
-      .regex(/^\d{1,5}-\d{1,5}$/, 'expected a range such as `61000-65535`')
-      .optional()
-      .meta({
-        description:
-          'Local ports that probes leave by. They are kept from the host’s own sockets, and answers to them are taken ' +
-          'before the host sees them.',
-        default: DEFAULTS.probe.ports,
-      }),
-    maxInFlight: z.int().min(1).max(4096).optional().meta({
-      description: 'Checks under way at a time.',
-      default: DEFAULTS.probe.maxInFlight,
-    }),
+/** Codes and ranges of codes, each from 100 to 599 and none empty. */
+function isStatusRanges(text: string): boolean {
+  return text.split(',').every((range) => {
+    const [, from, to = from] = /^([1-5]\d\d)(?:-([1-5]\d\d))?$/.exec(range) ?? []
+    return from !== undefined && to !== undefined && from <= to
   })
-  .meta({ id: 'Probe', description: 'The path of health checks.' })
+}
 
 function isRegularExpression(text: string): boolean {
   try {
@@ -135,7 +122,7 @@ function isRegularExpression(text: string): boolean {
 }
 
 /** How reals are checked; times in milliseconds. */
-export type HealthConfig = Readonly<z.output<typeof healthObject>>
+export type HealthConfig = Readonly<z.output<typeof healthSchema>>
 
 /** A check that does something. */
 export type ActiveHealthConfig = Exclude<HealthConfig, { kind: 'none' }>

@@ -7,10 +7,10 @@
 export type Place = 'file' | 'interface' | 'timeouts' | 'conns' | 'service' | 'scheduler' | 'persistence' | 'real'
 
 const LATER_KEYS: Partial<Record<Place, ReadonlySet<string>>> = {
-  file: new Set(['api', 'health', 'ping']),
+  file: new Set(['api']),
   timeouts: new Set(['sctp']),
-  service: new Set(['allDown', 'fullnat', 'health', 'onDown', 'quorum', 'slowStart', 'tunnel']),
-  real: new Set(['forward', 'health', 'onDown', 'slowStart', 'tunnel']),
+  service: new Set(['fullnat', 'tunnel']),
+  real: new Set(['forward', 'tunnel']),
 }
 
 const LATER_VALUES: Partial<Record<Place, ReadonlyMap<string, ReadonlySet<unknown>>>> = {

@@ -1,9 +1,11 @@
 import { DEFAULTS, TIMEOUTS } from './defaults.js'
 import { inCanonicalOrder } from './order.js'
+import { portRange } from './probe-schema.js'
 import type {
   Config,
   DefaultsInput,
   FileInput,
+  ProbeConfig,
   SchedulerConfig,
   ServiceConfig,
   ServiceInput,
@@ -14,6 +16,7 @@ import type {
 export const SERVICE_DEFAULTS = {
   ...DEFAULTS.service,
   scheduler: { name: DEFAULTS.service.scheduler, ...DEFAULTS.scheduler },
+  health: { kind: 'none' },
 } as const satisfies DefaultsInput
 
 /** The configuration that a file means, when its values are right one by one and together. */
@@ -24,6 +27,8 @@ export function normalise(file: FileInput): Config {
     peers: file.peers ?? [],
     timeouts: timeoutsOf(file),
     conns: complete(DEFAULTS.conns, file.conns),
+    probe: probeOf(file),
+    ping: file.ping ?? { sources: [] },
     services: file.services.map((service) => normaliseService({ ...file.defaults, ...service })),
   })
 }
@@ -31,6 +36,11 @@ export function normalise(file: FileInput): Config {
 function timeoutsOf({ timeouts }: FileInput): TimeoutsConfig {
   const preset = timeouts?.preset ?? DEFAULTS.timeouts.preset
   return { ...complete(TIMEOUTS[preset], timeouts), preset }
+}
+
+function probeOf({ probe }: FileInput): ProbeConfig {
+  const { maxInFlight, ports } = DEFAULTS.probe
+  return { maxInFlight: probe?.maxInFlight ?? maxInFlight, ...(probe?.ports ?? portRange.parse(ports)) }
 }
 
 function normaliseService(given: ServiceInput): ServiceConfig {
@@ -42,6 +52,7 @@ function normaliseService(given: ServiceInput): ServiceConfig {
     ...service,
     port,
     sloppy: service.sloppy ?? isHash(service.scheduler),
+    sorryServer: service.sorryServer && complete({ port }, service.sorryServer),
     reals: inCanonicalOrder(reals),
   }
 }

@@ -22,6 +22,13 @@ export const PROBLEM_CODES = {
   vip_is_real: 'An address is both a VIP and a real.',
   vip_disagreement: 'Services that share a VIP say different things about it.',
   group_disagreement: 'Services of one persistence group have different VIPs or masks, or two groups cannot be told apart.',
+  health_timeout: 'A check may take longer than the interval between two.',
+  health_port: 'It does not follow from the service which port a check is for.',
+  health_body: 'A body is wanted of an answer that has none.',
+  quorum: 'A quorum that cannot be reached, or a hysteresis by which it is never lost.',
+  sorry_server: 'A sorry server that is a real of the service or a VIP, or that would never serve.',
+  slow_start: 'A slow start with a scheduler whose weights are no shares.',
+  duplicate_source: 'A network of ping sources is there twice.',
   too_many: 'There are more than the maps hold.',
 } as const
 

@@ -15,6 +15,7 @@ export function brokenRules(draft: Draft): Fault[] {
     ...limits(draft),
     ...interfacesOnce(draft),
     ...peersOnce(draft),
+    ...sourcesOnce(draft),
     ...namesOnce(services),
     ...servicesOnce(services),
     ...vipsAgree(services),
@@ -24,15 +25,17 @@ export function brokenRules(draft: Draft): Fault[] {
   ]
 }
 
-function limits({ interfaces, peers, services }: Draft): Fault[] {
+function limits({ interfaces, peers, sources, services, defaults }: Draft): Fault[] {
   const vips = new Set(services.flatMap(({ vip }) => vip ?? []))
-  const reals = services.reduce((sum, service) => sum + (service.reals?.length ?? 0), 0)
+  const sorry = services.filter(({ sorryServer = defaults.sorryServer }) => sorryServer !== undefined && sorryServer !== false)
+  const reals = services.reduce((sum, service) => sum + (service.reals?.length ?? 0), sorry.length)
   const counts: [string, string, number, number][] = [
     ['interfaces', 'interfaces', interfaces.length, Limit.maxInterfaces],
     ['peers', 'peers', peers.length, Limit.maxPeers],
+    ['ping', 'networks of ping sources', sources.length, Limit.maxPingSources],
     ['services', 'services', services.length, Limit.maxServices],
     ['services', 'VIPs', vips.size, Limit.maxVips],
-    ['services', 'reals in all services together', reals, Limit.maxDests],
+    ['services', 'reals and sorry servers of all services together', reals, Limit.maxDests],
   ]
   return counts
     .filter(([, , count, most]) => count > most)
@@ -53,6 +56,15 @@ function peersOnce({ peers }: Draft): Fault[] {
     peers,
     (mac) => mac,
     (mac, index, first) => fault(['peers', index], 'duplicate_peer', `${mac ?? ''} is peers[${first}] already`),
+  )
+}
+
+function sourcesOnce({ sources }: Draft): Fault[] {
+  return repeats(
+    sources,
+    (network) => network,
+    (network, index, first) =>
+      fault(['ping', 'sources', index], 'duplicate_source', `${network ?? ''} is ping.sources[${first}] already`),
   )
 }
 
@@ -103,12 +115,14 @@ function vipsAgree(services: readonly Settled[]): Fault[] {
 function vipsAreNoReals(services: readonly Settled[]): Fault[] {
   const ownerOf = new Map<string, number>()
   services.forEach(({ vip }, index) => vip !== undefined && !ownerOf.has(vip) && ownerOf.set(vip, index))
-  return services.flatMap(({ reals = [] }, index) =>
-    reals.flatMap((real, position) => {
-      const owner = real === undefined ? undefined : ownerOf.get(real.address)
-      if (real === undefined || owner === undefined) return []
-      const message = `${real.address} is the VIP of ${label(services, owner)}`
-      return [fault(['services', index, 'reals', position], 'vip_is_real', message)]
-    }),
-  )
+  return services.flatMap(({ reals = [], sorryServer }, index) => {
+    const members = reals.map((real, position) => [real, ['reals', position]] as const)
+    const sorry = sorryServer === undefined || sorryServer === false ? [] : [[sorryServer, ['sorryServer']] as const]
+    return [...members, ...sorry].flatMap(([member, path]) => {
+      const owner = member === undefined ? undefined : ownerOf.get(member.address)
+      if (member === undefined || owner === undefined) return []
+      const message = `${member.address} is the VIP of ${label(services, owner)}`
+      return [fault(['services', index, ...path], 'vip_is_real', message)]
+    })
+  })
 }

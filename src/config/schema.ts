@@ -5,6 +5,8 @@
  */
 import { z } from 'zod'
 import { DEFAULTS, TIMEOUTS } from './defaults.js'
+import type { PortRange } from './probe-schema.js'
+import { pingSchema, probeSchema } from './probe-schema.js'
 import type { schedulerSchema } from './scheduler-schema.js'
 import { defaultsSchema, type realObject, type realSchema, serviceSchema } from './service-schema.js'
 import { hostMac, wholeSeconds } from './values.js'
@@ -81,6 +83,8 @@ export const fileSchema = z
     defaults: defaultsSchema.optional(),
     timeouts: timeoutsSchema.optional(),
     conns: connsSchema.optional(),
+    probe: probeSchema.optional(),
+    ping: pingSchema.optional(),
     services: z.array(serviceSchema).meta({ description: 'The virtual services.' }),
   })
   .meta({ id: 'Config', title: 'veer configuration', description: 'The configuration file of veer.' })
@@ -104,14 +108,21 @@ export type SchedulerConfig = Readonly<z.output<typeof schedulerSchema>>
 /** Session affinity, `timeout` in seconds; false: none. */
 export type PersistenceConfig = Readonly<Exclude<NonNullable<ServiceInput['persistence']>, true>>
 
+/** The server of a service without quorum, false for none; as a real. */
+export type SorryServerConfig = Readonly<Complete<Exclude<NonNullable<ServiceInput['sorryServer']>, false>>> | false
+
 /** A real; `address` canonical, `port` in host order, 0 where the service's is. */
 export type RealConfig = Complete<z.output<typeof realObject>>
 
 /** A virtual service; `vip` canonical, `port` in host order, `reals` in canonical order (address, port). */
-export type ServiceConfig = Complete<Omit<ServiceInput, 'reals' | 'persistence'>> & {
+export type ServiceConfig = Complete<Omit<ServiceInput, 'reals' | 'persistence' | 'sorryServer'>> & {
   readonly persistence: PersistenceConfig
+  readonly sorryServer: SorryServerConfig
   readonly reals: readonly RealConfig[]
 }
+
+/** The local ports of probes, the first and how many, and how many checks may be under way. */
+export type ProbeConfig = Readonly<PortRange & { maxInFlight: number }>
 
 /** Conn timeouts in seconds. */
 export type TimeoutsConfig = Complete<z.output<typeof timeoutsSchema>>
@@ -123,5 +134,8 @@ export interface Config {
   readonly peers: readonly string[]
   readonly timeouts: TimeoutsConfig
   readonly conns: Complete<z.output<typeof connsSchema>>
+  readonly probe: ProbeConfig
+  /** Networks as `address/bits`; none: gateway pings are like any other SYN. */
+  readonly ping: { readonly sources: readonly string[] }
   readonly services: readonly ServiceConfig[]
 }

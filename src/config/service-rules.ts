@@ -1,5 +1,6 @@
 /** What must hold within one service. */
 import { familyOf, formatEndpoint } from '../net/address.js'
+import { healthFaults } from './health-rules.js'
 import { isHash } from './normalise.js'
 import type { Fault } from './problem.js'
 import { fault, portOf, repeats, type Settled } from './rule.js'
@@ -17,6 +18,7 @@ export function serviceFaults(service: Settled, index: number): Fault[] {
       return real === undefined ? [] : realFaults(real, service, path)
     }),
     ...ringHoldsReals(service, index),
+    ...healthFaults(service, index),
   ]
 }
 

@@ -1,12 +1,19 @@
 /** Services and their reals, as the file has them. */
 import { z } from 'zod'
 import { DEFAULTS } from './defaults.js'
+import { healthSchema } from './health-schema.js'
 import { schedulerSchema } from './scheduler-schema.js'
-import { address, port, UNUSABLE_RANGES, wholeSeconds } from './values.js'
+import { address, milliseconds, port, UNUSABLE_RANGES, wholeSeconds } from './values.js'
 
 const UNUSABLE_VIP_RANGES = new Map([...UNUSABLE_RANGES, ['linkLocal', 'a link-local address']])
 
 const MAX_THRESHOLD = 2 ** 26
+
+/** The most that weights of one service can add up to, and some more. */
+const MAX_QUORUM = 2 ** 32
+
+/** Ten steps of a tenth of a second. */
+const MIN_SLOW_START = 1000
 
 const NAME = /^[a-z0-9-]{1,63}$/
 const NAME_EXPECTED = 'expected 1 to 63 of the characters a-z, 0-9 and `-`'
@@ -68,6 +75,63 @@ const persistence = z
   .union([z.boolean(), persistenceObject])
   .transform((value) => (value === true ? persistenceObject.parse({}) : value))
 
+const sorryServerObject = z
+  .strictObject({
+    address: address(UNUSABLE_RANGES).meta({ description: 'Its IPv4 or IPv6 address.' }),
+    port: port.optional().meta({
+      description: 'Port that it serves on. `dr` translates no ports.',
+      defaultNote: "the service's port",
+    }),
+  })
+  .meta({ id: 'SorryServer', description: 'A server for the time in which a service has no quorum.' })
+
+const sorryServer = z
+  .union([z.literal(false), address(UNUSABLE_RANGES), sorryServerObject])
+  .transform((entry): false | z.output<typeof sorryServerObject> => (typeof entry === 'string' ? { address: entry } : entry))
+
+/** What follows from the health of reals. */
+const healthEffects = {
+  health: healthSchema.optional().meta({
+    description:
+      'How the reals are checked. It is taken whole: of a check in `defaults` nothing is left when a service has its own.',
+    defaultNote: '`{ kind: none }`',
+  }),
+  onDown: z.enum(['keep', 'reset']).optional().meta({
+    description:
+      'What happens to the known flows of a real that goes down: `keep` leaves them to it; `reset` answers TCP with a ' +
+      'reset, and schedules UDP anew.',
+    default: DEFAULTS.service.onDown,
+  }),
+  allDown: z.enum(['reject', 'serve-all']).optional().meta({
+    description:
+      'What happens when no real is up: `reject` has no usable real, see `noReal`; `serve-all` takes no notice of ' +
+      'their health.',
+    default: DEFAULTS.service.allDown,
+  }),
+  quorum: z.int().min(1).max(MAX_QUORUM).optional().meta({
+    description: 'Sum of the weights of usable reals below which the service has no quorum.',
+    default: DEFAULTS.service.quorum,
+  }),
+  hysteresis: z.int().min(0).max(MAX_QUORUM).optional().meta({
+    description: 'Quorum is lost so much below `quorum`, and is there again so much above it.',
+    default: DEFAULTS.service.hysteresis,
+  }),
+  sorryServer: sorryServer.optional().meta({
+    description:
+      'Gets all new flows while the service has no quorum: an address, or a map. It is not checked. `false`: none.',
+    defaultNote: '`false`',
+  }),
+  slowStart: milliseconds({ min: 0 })
+    .refine((value) => value === 0 || value >= MIN_SLOW_START, 'expected 0, or 1s to 1h')
+    .optional()
+    .meta({
+      description:
+        'Time in which the weight of a real that has come up again grows to what it is configured to be, in ten steps. ' +
+        'For `mh`, `wrr`, `wlc`, `sed`, `nq` and `twos`.',
+      defaultNote: '0',
+    }),
+}
+
 /** The service keys that `defaults` may hold. */
 const serviceDefaults = {
   protocol: z.enum(['tcp', 'udp', 'icmp']).optional().meta({
@@ -124,6 +188,7 @@ const serviceDefaults = {
     description: 'What happens to a packet to the VIP that no service is for. Services that share a VIP must agree.',
     default: DEFAULTS.service.unmatched,
   }),
+  ...healthEffects,
 }
 
 export const serviceSchema = z

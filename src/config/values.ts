@@ -1,6 +1,6 @@
 /** Values that several parts of the configuration have: addresses, MACs, ports, durations. */
 import { z } from 'zod'
-import { parseAddress } from '../net/address.js'
+import { parseAddress, parseNetwork } from '../net/address.js'
 import ipaddr from '../net/ipaddr.js'
 import { isUnicastMac, parseMac } from '../net/mac.js'
 import { DURATION_PATTERN, parseDuration } from './duration.js'
@@ -25,6 +25,14 @@ export const address = (unusable: ReadonlyMap<string, string>) =>
     context.addIssue({ code: 'custom', message: `\`${text}\` is ${fault}` })
     return z.NEVER
   })
+
+/** A network as `address/bits`, canonical: bits of the host are 0. An address alone is a network of one. */
+export const network = z.string().transform((text, context) => {
+  const canonical = parseNetwork(text)
+  if (canonical !== undefined) return canonical
+  context.addIssue({ code: 'custom', message: `\`${text}\` is no network such as \`192.0.2.0/24\`` })
+  return z.NEVER
+})
 
 /** The MAC of one host. */
 export const hostMac = z.string().transform((text, context) => {

@@ -23,6 +23,21 @@ export function parseAddress(text: string): string | undefined {
   return address.isIPv4MappedAddress() ? undefined : address.toRFC5952String()
 }
 
+/**
+ * The canonical text of a network, `address/bits` with the bits of the host at 0, or undefined when `text` is none. An
+ * address alone is a network of one.
+ */
+export function parseNetwork(text: string): string | undefined {
+  const [, host = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const address = parseAddress(host)
+  if (address === undefined) return undefined
+  const whole = familyOf(address) === 4 ? 32 : 128
+  const prefixLength = bits === undefined ? whole : Number(bits)
+  if (prefixLength > whole) return undefined
+  const bytes = addressBytes(address).map((byte, index) => byte & (0xff00 >> Math.min(Math.max(prefixLength - 8 * index, 0), 8)))
+  return `${addressFromBytes(bytes)}/${prefixLength}`
+}
+
 /** The family of a canonical address. */
 export function familyOf(address: string): Family {
   return address.includes(':') ? 6 : 4

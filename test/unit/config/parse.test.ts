@@ -71,8 +71,6 @@ describe('a service', () => {
       { scheduler: '{ name: rr, tableSize: 251 }' },
       'unknown_key services[0].scheduler.tableSize: unknown key `tableSize`',
     ],
-    ['health', { health: '{ kind: http }' }, 'not_supported services[0].health: not supported yet'],
-    ['health in a later form', { quorum: '2' }, 'not_supported services[0].quorum: not supported yet'],
     [
       'persistence that is a number',
       { persistence: '300' },
@@ -351,7 +349,7 @@ describe('a file', () => {
     ],
     ['a service key in the file itself', { noReal: 'drop' }, 'unknown_key noReal: unknown key `noReal`'],
     ['an API', { api: '{}' }, 'not_supported api: not supported yet'],
-    ['pings', { ping: '{}' }, 'not_supported ping: not supported yet'],
+    ['pings from nowhere said', { ping: '{}' }, 'missing_key ping.sources: is required'],
     [
       'an unknown preset',
       { timeouts: '{ preset: lan }' },

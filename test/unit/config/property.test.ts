@@ -47,6 +47,52 @@ const transport = fc.oneof(
   fc.record({ protocol: fc.constant('udp' as const), forward: fc.constant('dr' as const), onePacket: fc.constant(true) }),
 )
 
+const common = {
+  interval: fc.integer({ min: 100, max: 3_600_000 }),
+  timeout: fc.integer({ min: 10, max: 100 }),
+  rise: fc.integer({ min: 1, max: 100 }),
+  fall: fc.integer({ min: 1, max: 100 }),
+  initial: fc.constantFrom('up' as const, 'down' as const),
+  damping: fc.nat(3_600_000),
+  port: fc.integer({ min: 1, max: 65535 }),
+}
+const health = fc.oneof(
+  fc.constant({ kind: 'none' as const }),
+  fc.record({ kind: fc.constant('tcp' as const), ...common }),
+  fc.record({
+    kind: fc.constant('http' as const),
+    ...common,
+    path: fc.constant('/up'),
+    method: fc.constantFrom('GET' as const, 'POST' as const),
+    status: fc.constantFrom(204, '200-299', '200,404-410'),
+    body: fc.constant('^ok$'),
+  }),
+  fc.record({ kind: fc.constant('udp' as const), ...common, send: fc.constantFrom('', 'ping', '0x00ff') }),
+  fc.record({
+    kind: fc.constant('exec' as const),
+    ...common,
+    command: fc.constant<string[]>(['/bin/true', '-x']),
+    protocol: fc.constantFrom('tcp' as const, 'udp' as const),
+  }),
+)
+
+const SLOW_STARTERS = new Set<string>(['mh', 'wrr', 'wlc', 'sed', 'nq', 'twos'])
+
+const effects = fc.record({
+  health,
+  onDown: fc.constantFrom('keep' as const, 'reset' as const),
+  allDown: fc.constantFrom('reject' as const, 'serve-all' as const),
+  sorry: fc.boolean(),
+  slow: fc.integer({ min: 1000, max: 3_600_000 }),
+})
+
+const network = fc.oneof(
+  fc.tuple(fc.nat(255), fc.integer({ min: 24, max: 32 })).map(([last, bits]) => {
+    return `192.0.2.${last & (0xff << (32 - bits))}/${bits}`
+  }),
+  fc.constantFrom('::/0', '2001:db8::/32', '2001:db8::1/128'),
+)
+
 const thresholds = fc.tuple(fc.nat(2 ** 26), fc.nat(2 ** 26)).map(([a, b]) => ({
   upperThreshold: Math.max(a, b),
   lowerThreshold: Math.min(a, b),
@@ -67,16 +113,24 @@ const service = (index: number) =>
         echo: fc.constantFrom('reply' as const, 'reply-if-up' as const, 'pass' as const, 'drop' as const),
         unmatched: fc.constantFrom('pass' as const, 'drop' as const),
       }),
+      effects,
       six: fc.boolean(),
       reals: fc.uniqueArray(real, { maxLength: 8, selector: ({ id }) => id }),
     })
-    .map(({ choice: { port: chosen, ...chosenRest }, transport: wire, rest, six, reals }) => {
+    .map(({ choice: { port: chosen, ...chosenRest }, transport: wire, rest, effects: { sorry, slow, ...wanted }, six, reals }) => {
       const port = wire.protocol === 'icmp' ? 0 : chosen
       const own = port !== 0 && wire.forward === 'nat'
+      const sorryServer = sorry && wanted.allDown === 'reject' && { address: six ? '2001:db8:2::1' : '10.1.0.1', port }
+      const sum = reals.reduce((total, { weight: share }) => total + share, 0)
       return {
         ...rest,
         ...wire,
         ...chosenRest,
+        ...wanted,
+        sorryServer,
+        quorum: Math.max(sum >> 1, 1),
+        hysteresis: sum >> 2 > 0 ? (sum >> 2) - 1 : 0,
+        slowStart: SLOW_STARTERS.has(chosenRest.scheduler.name) ? slow : 0,
         port,
         name: `service-${index}`,
         vip: six ? `2001:db8::${index + 1}` : `203.0.113.${index + 1}`,
@@ -110,6 +164,12 @@ const anyConfig: fc.Arbitrary<Config> = fc.record({
     icmp: seconds,
   }),
   conns: fc.record({ max: fc.integer({ min: 1, max: 2 ** 26 }) }),
+  probe: fc.record({
+    first: fc.integer({ min: 1024, max: 49_152 }),
+    count: fc.integer({ min: 1024, max: 16_384 }),
+    maxInFlight: fc.integer({ min: 1, max: 4096 }),
+  }),
+  ping: fc.record({ sources: fc.uniqueArray(network, { maxLength: 5 }) }),
   services: fc
     .nat(3)
     .chain((count) => fc.tuple(...Array.from({ length: count }, (_, index) => service(index))))
@@ -122,20 +182,29 @@ function groupsOnce(services: readonly { persistence: PersistenceConfig }[]): bo
   return new Set(groups).size === groups.length
 }
 
-/** As a file says it: no port where there can be none. */
-function asFile({ services, ...rest }: Config): object {
+/** As a file says it: no port where there can be none, times with their unit. */
+function asFile({ services, probe: { first, count, maxInFlight }, ...rest }: Config): object {
   const portless = (port: number) => (port === 0 ? {} : { port })
+  const withUnits = (times: object) =>
+    Object.fromEntries(
+      Object.entries(times).map(([key, value]) => [key, MILLISECONDS.has(key) ? `${value as number}ms` : (value as unknown)]),
+    )
   return {
     ...rest,
-    services: services.map(({ port, reals, ...service }) => ({
-      ...service,
+    probe: { ports: `${first}-${first + count - 1}`, maxInFlight },
+    services: services.map(({ port, reals, health: check, sorryServer, ...service }) => ({
+      ...withUnits(service),
+      health: withUnits(check),
+      sorryServer: sorryServer && { address: sorryServer.address, ...portless(sorryServer.port) },
       ...(service.protocol === 'icmp' ? {} : { port }),
       reals: reals.map(({ port: own, ...each }) => ({ ...each, ...portless(own) })),
     })),
   }
 }
 
-const texts = ['minimal', 'dr', 'nat', 'persistence', 'schedulers'].map((name) =>
+const MILLISECONDS = new Set(['interval', 'timeout', 'damping', 'slowStart'])
+
+const texts = ['minimal', 'dr', 'nat', 'persistence', 'schedulers', 'health'].map((name) =>
   readFileSync(new URL(`../../../examples/${name}.yaml`, import.meta.url), 'utf8'),
 )
 
@@ -170,7 +239,7 @@ describe('parseConfig', { timeout: TIMEOUT_MS }, () => {
   })
 
   it('gives problems for any value in any place, and never throws', () => {
-    const top = ['version', 'interfaces', 'services', 'defaults', 'timeouts', 'conns', 'peers', 'persistence', 'protocol']
+    const top = ['version', 'interfaces', 'services', 'defaults', 'timeouts', 'conns', 'peers', 'persistence', 'protocol', 'health', 'kind', 'sorryServer', 'probe', 'ping', 'sources']
     const keys = fc.constantFrom(...top, 'name', 'vip', 'port', 'reals', 'scheduler', 'weight', 'address', 'x')
     const plain = fc.constantFrom(...SCHEDULERS, 'icmp', null, 0, 80, true, '10.0.0.1', '::1', NaN, -1)
     const { value } = fc.letrec((tie) => ({
