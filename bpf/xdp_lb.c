@@ -7,9 +7,11 @@
 #include "lib/echo.h"
 #include "lib/flow.h"
 #include "lib/icmp_flow.h"
+#include "lib/icmp_kind.h"
 #include "lib/nd.h"
 #include "lib/packet.h"
 #include "lib/parse.h"
+#include "lib/probe_answer.h"
 #include "lib/sweep.h"
 #include "lib/verdict.h"
 #include "lib/vip.h"
@@ -83,30 +85,20 @@ LB_SUBPROGRAM int later_fragment(struct xdp_md *ctx, struct lb_packet *pkt)
 	return fwd_any(ctx, pkt, dest) ? LB_FORWARD_FRAGMENT : LB_DROP_MALFORMED;
 }
 
-static __always_inline int is_icmp(const struct lb_packet *pkt)
-{
-	return pkt->protocol == (pkt->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-}
-
-static __always_inline int is_icmp_error(struct xdp_md *ctx, const struct lb_packet *pkt)
-{
-	struct lb_icmp *icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
-
-	return is_icmp(pkt) && !pkt->fragment && (void *)(icmp + 1) <= frame_end(ctx) &&
-	       pkt->l4_off + sizeof(*icmp) <= pkt->l3_off + pkt->ip_len &&
-	       icmp_is_error(icmp->type, pkt->family);
-}
-
 /*
  * What is neither TCP nor UDP, or could not be parsed as such; `parsed`: the verdict that parsing came
  * to. Of an error the conn knows whose frame it is, so that is asked there.
  */
 LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
 {
+	int verdict;
+
 	if (!pkt)
 		return LB_DROP_MALFORMED;
-	if (parsed == LB_UNDECIDED && is_icmp_error(ctx, pkt))
-		return icmp_error_to_real(ctx, pkt);
+	if (parsed == LB_UNDECIDED && is_icmp_error(ctx, pkt)) {
+		verdict = probe_error_at_vip(ctx, pkt);
+		return verdict == LB_UNDECIDED ? icmp_error_to_real(ctx, pkt) : verdict;
+	}
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
@@ -132,6 +124,13 @@ static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, str
 	return flow_to_vip(ctx, pkt, hdr, family);
 }
 
+static __always_inline int not_for_vip(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+
+	return set && set->probe_count ? probe_answer(ctx, pkt) : LB_PASS_NOT_VIP;
+}
+
 static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_vip_slot *vip;
@@ -147,7 +146,7 @@ static __always_inline int ipv4_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	words_from_v4(pkt->dst_word, ip->daddr);
 	vip = vip_lookup(pkt->dst_word, 4);
 	if (!vip)
-		return LB_PASS_NOT_VIP;
+		return not_for_vip(ctx, pkt);
 	pkt->key.vip = vip->id;
 	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv4_rest(ctx, pkt, ip), 4);
@@ -172,7 +171,7 @@ static __always_inline int ipv6_packet(struct xdp_md *ctx, struct lb_packet *pkt
 	}
 	vip = vip_lookup(pkt->dst_word, 6);
 	if (!vip)
-		return LB_PASS_NOT_VIP;
+		return not_for_vip(ctx, pkt);
 	pkt->key.vip = vip->id;
 	explain(LB_STEP_VIP, vip->id);
 	return to_vip(ctx, pkt, &hdr, parse_ipv6_rest(ctx, pkt, ip6), 6);

@@ -7,6 +7,8 @@
 #include "explain.h"
 #include "fragment.h"
 #include "fwd.h"
+#include "ping.h"
+#include "probe_answer.h"
 #include "sched.h"
 #include "service.h"
 #include "stats.h"
@@ -180,7 +182,8 @@ LB_SUBPROGRAM int new_flow_send(struct xdp_md *ctx, struct lb_packet *pkt, int v
 	dest = dest_lookup(pkt->dest_id);
 	if (!dest)
 		return LB_DROP_MALFORMED;
-	stats_forwarded(pkt, dest->service, pkt->dest_id, verdict != LB_FORWARD_STATELESS);
+	stats_forwarded(pkt, dest->service, pkt->dest_id,
+	                verdict != LB_FORWARD_STATELESS && verdict != LB_FORWARD_PING);
 	if (pkt->fragment)
 		fragment_record(pkt, pkt->dest_id, dest->generation, LB_FRAGMENT_TO_REAL);
 	return fwd_any(ctx, pkt, dest) ? verdict : LB_DROP_MALFORMED;
@@ -207,6 +210,30 @@ static __always_inline int new_flow_to(struct xdp_md *ctx, struct lb_packet *pkt
 	return verdict == LB_UNDECIDED ? new_flow_record(pkt, first) : verdict;
 }
 
+/* What opens no flow that a client has: a verdict, LB_FORWARD_PING for a ping to be scheduled, or LB_UNDECIDED. */
+static __always_inline int new_flow_apart(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	int verdict = LB_UNDECIDED;
+
+	if (set && set->probe_count)
+		verdict = probe_answer_at_vip(ctx, pkt);
+	if (verdict == LB_UNDECIDED && set && set->ping_sources)
+		verdict = ping_verdict(ctx, pkt);
+	return verdict;
+}
+
+/* Sends a gateway ping to pkt->dest_id: no conn is made, and its client's template is left as it is. */
+LB_SUBPROGRAM int new_flow_ping(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	int verdict = new_flow_prepare(ctx, pkt);
+
+	if (verdict != LB_UNDECIDED)
+		return verdict;
+	return ping_count_down(ctx, pkt) ? new_flow_send(ctx, pkt, LB_FORWARD_PING)
+	                                 : LB_DROP_MALFORMED;
+}
+
 /*
  * A flow that no conn decides. The steps are subprograms of their own to share the little stack there is.
  *
@@ -215,18 +242,23 @@ static __always_inline int new_flow_to(struct xdp_md *ctx, struct lb_packet *pkt
  */
 LB_SUBPROGRAM int new_flow(struct xdp_md *ctx, struct lb_packet *pkt)
 {
-	int verdict, i;
+	int apart, verdict, i;
 
 	if (!pkt)
 		return LB_DROP_MALFORMED;
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
+	apart = new_flow_apart(ctx, pkt);
+	if (apart != LB_UNDECIDED && apart != LB_FORWARD_PING)
+		return apart;
 	/* Only a SYN starts over; the client shall not wait for the rest. */
 	if (pkt->gone && pkt->protocol == IPPROTO_TCP && !tcp_is_syn(pkt->tcp_flags))
 		return answer_reset(ctx, pkt, LB_REPLY_RESET, LB_DROP_REAL_GONE);
 	verdict = schedule(ctx, pkt);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
+	if (apart == LB_FORWARD_PING)
+		return new_flow_ping(ctx, pkt);
 	verdict = new_flow_to(ctx, pkt, 1);
 	for (i = 0; verdict == LB_DROP_CLASH && i < LB_CLASH_ATTEMPTS; i++) {
 		pkt->dest_id = other_dest(pkt, i);

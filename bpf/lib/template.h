@@ -52,10 +52,14 @@ static __always_inline int template_rearmed(struct lb_conn *conn, union lb_life 
 	return 1;
 }
 
-/* Whether a template's destination gets new conns. Weight 0 by the configuration is quiescence. */
+/*
+ * Whether a template's destination gets new conns. Weight 0 by the configuration is quiescence, unless it is
+ * down besides.
+ */
 static __always_inline int dest_takes_clients(const struct lb_dest *dest, __u32 flags)
 {
-	return dest->effective_weight || (!dest->weight && (flags & LB_SVC_F_KEEP_QUIESCENT));
+	return dest->effective_weight || (!dest->weight && !(dest->flags & LB_DEST_F_DOWN) &&
+	                                  (flags & LB_SVC_F_KEEP_QUIESCENT));
 }
 
 /* The same real in a service of its group; LB_NO_DEST when it is not in that. */
