@@ -15,7 +15,7 @@ const codeOf = (name: string): BpfCode =>
 const backEdges = ({ functions }: BpfCode): [string, number[]][] =>
   [...functions.values()].map((each): [string, number[]] => [each.name, refusedBackEdges(each)]).filter(([, all]) => all.length > 0)
 
-describe.each(['xdp_lb', 'tc_reply'])('%s on Linux 6.1', (name) => {
+describe.each(['xdp_lb', 'tc_reply', 'xdp_ping'])('%s on Linux 6.1', (name) => {
   const code = codeOf(name)
 
   it.each(code.programs.map((program) => [program.name, program] as const))('%s has stack for its deepest call', (_, program) => {
