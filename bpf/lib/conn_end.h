@@ -133,36 +133,55 @@ static __always_inline void conn_free(__u32 number)
 		__sync_lock_test_and_set(conn_tag_at(&place), LB_TAG_FREE);
 }
 
-/* A way of a bucket that is free or whose conn is dead, home before others; LB_CONN_WAYS: none. */
-static __always_inline __u32 conn_room_in(const struct lb_conn_bucket *bucket, __u32 home,
-                                          __u32 now)
+/* A way of a bucket that is free, home before others; LB_CONN_WAYS: none. */
+static __always_inline __u32 conn_free_way(const struct lb_conn_bucket *bucket, __u32 home)
 {
 	__u32 i;
 
 	for (i = 0; i < LB_CONN_WAYS; i++) {
 		__u32 way = (home + i) % LB_CONN_WAYS;
-		__u32 tag = bucket->tag[way];
 
-		if (tag == LB_TAG_FREE ||
-		    (tag != LB_TAG_BUSY &&
-		     conn_takeable(&bucket->conn[way], conn_life(&bucket->conn[way]), LB_TAKE_DEAD,
-		                   now)))
+		if (bucket->tag[way] == LB_TAG_FREE)
 			return way;
 	}
 	return LB_CONN_WAYS;
 }
 
-/* Where a new conn could go: a way that is free or whose conn is dead. choice * LB_CONN_WAYS + way. */
+/* A way of a full bucket whose conn is dead; LB_CONN_WAYS: none. */
+LB_SUBPROGRAM __u32 conn_dead_way(__u32 index, __u32 now)
+{
+	struct lb_conn_bucket *bucket = bpf_map_lookup_elem(&conns, &index);
+	__u32 way;
+
+	if (!bucket)
+		return LB_CONN_WAYS;
+	for (way = 0; way < LB_CONN_WAYS; way++) {
+		const struct lb_conn *conn = &bucket->conn[way];
+
+		if (bucket->tag[way] != LB_TAG_BUSY &&
+		    conn_takeable(conn, conn_life(conn), LB_TAKE_DEAD, now))
+			return way;
+	}
+	return LB_CONN_WAYS;
+}
+
+/*
+ * Where a new conn could go: choice * LB_CONN_WAYS + way. What is free is known by the tags; whose
+ * conn is dead, by a cache line of each, so that is asked of full buckets only.
+ */
 LB_SUBPROGRAM __u32 conn_room(__u32 buckets, __u64 hash, __u32 now)
 {
 	__u32 choice, way;
 
 	for (choice = 0; choice < 2; choice++) {
-		struct lb_conn_bucket *bucket = conn_bucket(buckets, hash, choice);
+		__u32 index = conn_bucket_index(buckets, hash, choice);
+		struct lb_conn_bucket *bucket = bpf_map_lookup_elem(&conns, &index);
 
 		if (!bucket)
 			break;
-		way = conn_room_in(bucket, conn_home(hash), now);
+		way = conn_free_way(bucket, conn_home(hash));
+		if (way == LB_CONN_WAYS)
+			way = conn_dead_way(index, now);
 		if (way < LB_CONN_WAYS)
 			return choice * LB_CONN_WAYS + way;
 	}
