@@ -233,7 +233,7 @@ LB_SUBPROGRAM int conn_clashes(struct lb_packet *pkt, __u32 dest_id, __u32 but)
 
 /*
  * Enters the conn of this number, which is being written, in reverse: struct lb_conn.reverse. 0 when there
- * is no room, LB_ENTRY_CLASH when another conn has the real's side that this one would have.
+ * is no room.
  */
 LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u32 number)
 {
@@ -244,7 +244,7 @@ LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u
 	if (!pkt || !dest || !set)
 		return 0;
 	tuple_of(&tuple, pkt, dest);
-	return reverse_insert(&tuple, number, set, ticks_now());
+	return reverse_insert(&tuple, number, set);
 }
 
 /* nat: makes room in reverse for the conn that the packet would have; 0 when there can be none. */
@@ -261,15 +261,9 @@ LB_SUBPROGRAM int conn_reverse_room(struct lb_packet *pkt, __u32 dest_id)
 	                         ticks_now());
 }
 
-enum lb_recorded {
-	LB_NO_ROOM,
-	LB_RECORDED,
-	LB_CLASH, /* nat: replies could not be told from another conn's */
-};
-
 /*
  * Records that the flow of a packet goes to a destination. flags: LB_CONN_F_*; control: see struct
- * lb_conn. Leaves in pkt->conn_id where the conn is. Returns enum lb_recorded.
+ * lb_conn. Leaves in pkt->conn_id where the conn is. Returns 0 when there is no room.
  */
 LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags, __u32 control)
 {
@@ -281,17 +275,17 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	union lb_life life;
 
 	if (!pkt || !dest || !set)
-		return LB_NO_ROOM;
+		return 0;
 	pkt->conn_id = conn_way(&pkt->query, set->conn_buckets, pkt->conn_id, pkt->conn_seq, now);
 	place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (!place.bucket)
-		return LB_NO_ROOM;
+		return 0;
 	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (dest->forward == LB_FORWARD_NAT) {
 		entry = conn_enter_reverse(pkt, dest_id, number);
-		if (!entry || entry == LB_ENTRY_CLASH) {
+		if (!entry) {
 			conn_free(number);
-			return entry ? LB_CLASH : LB_NO_ROOM;
+			return 0;
 		}
 	} else {
 		flags |= LB_CONN_F_NOOUTPUT;
@@ -307,7 +301,7 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	life.expires = now + conn_timeout(set, life.state);
 	dest_count(dest_id, dest->generation, count_of_state(life.state));
 	conn_publish(&place, set->conn_buckets, pkt->conn_hash, life);
-	return LB_RECORDED;
+	return 1;
 }
 
 /* After conn_record(): returns 0 when another CPU had a conn for this flow, and that one stays. */

@@ -119,34 +119,37 @@ static __always_inline __u32 new_flow_join(struct lb_packet *pkt, const struct l
 	                     service->persistence_scope, service->persistence_prefix);
 }
 
-/* What conn_record() would come to. */
-static __always_inline int dry_record(struct lb_packet *pkt, const struct lb_settings *set, int nat)
-{
-	__u32 own = LB_NO_NUMBER;
-
-	if (pkt->conn_id != LB_CONN_NOWHERE)
-		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
-	return nat && conn_clashes(pkt, pkt->dest_id, own) ? LB_DROP_CLASH : LB_FORWARD_NEW;
-}
-
-/* The conn of a flow to pkt->dest_id; control: see struct lb_conn. Returns the verdict of the packet. */
+/*
+ * The conn of a flow to pkt->dest_id, which clashes with no other as far as is seen; control: see
+ * struct lb_conn. Returns the verdict of the packet.
+ */
 static __always_inline int new_flow_conn(struct lb_packet *pkt, __u32 control, int nat)
 {
 	int no_reuse = control || (pkt->service_flags & LB_SVC_F_NO_REUSE);
 	__u32 flags = no_reuse ? LB_CONN_F_NO_REUSE : 0;
 	int recorded = conn_record(pkt, pkt->dest_id, flags, control), settled;
 
-	if (recorded == LB_NO_ROOM && nat && conn_reverse_room(pkt, pkt->dest_id))
+	if (!recorded && nat && conn_reverse_room(pkt, pkt->dest_id))
 		recorded = conn_record(pkt, pkt->dest_id, flags, control);
-	if (recorded == LB_RECORDED) {
+	if (recorded) {
 		settled = conn_confirm(pkt);
 		return nat && (!settled || conn_clashed(pkt)) ? LB_DROP_CLASH : LB_FORWARD_NEW;
 	}
 	if (control)
 		template_leave(control, 1, ticks_now());
-	if (recorded == LB_CLASH)
-		return LB_DROP_CLASH;
 	return nat ? LB_DROP_TABLE_FULL : LB_FORWARD_STATELESS;
+}
+
+/* Of a clash: the conn of number `own` that was to start over ends. */
+static __always_inline int new_flow_clash(struct lb_packet *pkt, __u32 own, __u32 control)
+{
+	__u32 now = ticks_now();
+
+	if (own != LB_NO_NUMBER && conn_take(own, LB_TAKE_ANY, pkt->conn_seq, now))
+		conn_free(own);
+	if (control)
+		template_leave(control, 1, now);
+	return LB_DROP_CLASH;
 }
 
 /* Records the conn; `joins`: it is a child of its client's template. Returns the verdict of the packet. */
@@ -154,8 +157,8 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 {
 	const struct lb_settings *set = settings_get();
 	const struct lb_dest *dest;
-	__u32 control = 0;
-	int nat;
+	__u32 control = 0, own = LB_NO_NUMBER;
+	int nat, clashes;
 
 	if (!pkt || !set)
 		return LB_DROP_TABLE_FULL;
@@ -165,11 +168,16 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 	if (pkt->service_flags & LB_SVC_F_ONE_PACKET)
 		return LB_FORWARD_ONE_PACKET;
 	nat = dest->forward == LB_FORWARD_NAT;
+	if (pkt->conn_id != LB_CONN_NOWHERE)
+		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
+	/* Before anything is written: the look-up is a cold cache line, which the processor reads
+	 * together with that of the conn, as long as it does not have to wait for a write. */
+	clashes = nat && conn_clashes(pkt, pkt->dest_id, own);
 	if (lb_dry_run)
-		return dry_record(pkt, set, nat);
+		return clashes ? LB_DROP_CLASH : LB_FORWARD_NEW;
 	if (joins && (pkt->service_flags & LB_PERSISTENT))
 		control = new_flow_join(pkt, set);
-	return new_flow_conn(pkt, control, nat);
+	return clashes ? new_flow_clash(pkt, own, control) : new_flow_conn(pkt, control, nat);
 }
 
 /* Sends the first packet of a flow to pkt->dest_id. */

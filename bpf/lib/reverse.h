@@ -87,10 +87,10 @@ static __always_inline int reverse_confirms(__u32 number, __u32 entry, const str
 }
 
 /*
- * The next entry with the tag of this hash, from a place on: choice * LB_REVERSE_WAYS + way, or
- * LB_CONN_NOWHERE.
+ * The next entry with the tag of this hash that is not of the conn `but`, from a place on: choice *
+ * LB_REVERSE_WAYS + way, or LB_CONN_NOWHERE.
  */
-LB_SUBPROGRAM __u32 reverse_search(__u64 hash, __u32 buckets, __u32 from)
+LB_SUBPROGRAM __u32 reverse_search(__u64 hash, __u32 buckets, __u32 from, __u32 but)
 {
 	__u32 tag = conn_tag(hash), choice, way;
 
@@ -101,7 +101,8 @@ LB_SUBPROGRAM __u32 reverse_search(__u64 hash, __u32 buckets, __u32 from)
 		if (!bucket)
 			return LB_CONN_NOWHERE;
 		for (way = 0; way < LB_REVERSE_WAYS; way++)
-			if (bucket->slot[way].tag == tag && choice * LB_REVERSE_WAYS + way >= from)
+			if (bucket->slot[way].tag == tag && bucket->slot[way].conn != but &&
+			    choice * LB_REVERSE_WAYS + way >= from)
 				return choice * LB_REVERSE_WAYS + way;
 	}
 	return LB_CONN_NOWHERE;
@@ -127,7 +128,7 @@ static __always_inline int reverse_find_but(const struct lb_tuple *tuple,
 	__u64 i; /* 64 bits: when it lies on the stack, the verifier still knows its value */
 
 	for (i = 0; i < LB_REVERSE_TRIES; i++) {
-		__u32 at = reverse_search(hash, set->conn_buckets, from), entry;
+		__u32 at = reverse_search(hash, set->conn_buckets, from, but), entry;
 		union lb_reverse_word word;
 		__u64 *slot;
 
@@ -138,8 +139,7 @@ static __always_inline int reverse_find_but(const struct lb_tuple *tuple,
 		if (!slot)
 			return 0;
 		word.word = *(volatile __u64 *)slot;
-		if (word.slot.conn != but &&
-		    reverse_confirms(word.slot.conn, entry, tuple, now, found))
+		if (reverse_confirms(word.slot.conn, entry, tuple, now, found))
 			return 1;
 		from = at + 1;
 	}
@@ -163,16 +163,6 @@ static __always_inline int reverse_left_over(union lb_reverse_word word, __u32 e
 	return *conn_tag_at(&place) != LB_TAG_BUSY &&
 	       (conn_at(&place)->reverse != entry + 1 ||
 	        !(conn_life(conn_at(&place)).flags & LB_CONN_F_LIVE));
-}
-
-/* No number of an entry: there is one whose conn sends the same. */
-#define LB_ENTRY_CLASH 0xffffffff
-
-LB_SUBPROGRAM int reverse_is_of(__u32 number, __u32 entry, struct lb_tuple *tuple, __u32 now)
-{
-	struct lb_found found;
-
-	return tuple && reverse_confirms(number, entry, tuple, now, &found);
 }
 
 /*
@@ -203,30 +193,13 @@ LB_SUBPROGRAM __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets, __u32 l
 	return 0;
 }
 
-/* Makes an entry for a conn; 1 + its number, 0 when there is no room, or LB_ENTRY_CLASH. */
-static __always_inline __u32 reverse_insert(struct lb_tuple *tuple, __u32 conn,
-                                            const struct lb_settings *set, __u32 now)
+/* Makes an entry for a conn; 1 + its number, 0 when there is no room. */
+static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
+                                            const struct lb_settings *set)
 {
 	__u64 hash = tuple_hash(tuple, set->hash_seed);
-	__u32 from = 0, entry, i;
+	__u32 entry = reverse_write(hash, conn, set->conn_buckets, 0);
 
-	for (i = 0; i < LB_REVERSE_TRIES; i++) {
-		__u32 at = reverse_search(hash, set->conn_buckets, from);
-		union lb_reverse_word word;
-		__u64 *slot;
-
-		if (at == LB_CONN_NOWHERE)
-			break;
-		entry = reverse_number(set->conn_buckets, hash, at);
-		slot = reverse_numbered(entry);
-		if (!slot)
-			return 0;
-		word.word = *(volatile __u64 *)slot;
-		if (reverse_is_of(word.slot.conn, entry, tuple, now))
-			return LB_ENTRY_CLASH;
-		from = at + 1;
-	}
-	entry = reverse_write(hash, conn, set->conn_buckets, 0);
 	return entry ? entry : reverse_write(hash, conn, set->conn_buckets, 1);
 }
 
