@@ -1,7 +1,7 @@
 /** The programs at TC that translate replies of `nat`: by TCX links, or by filters of clsact where the kernel has no TCX. */
 import type { Config } from '../config/schema.js'
 import type { TcHook } from '../dataplane/hooks.js'
-import { filterPinName, filterPlace, hookOfFilter, hookOfLink, linkPinName, qdiscPinName, TC_DIRECTIONS } from '../dataplane/hooks.js'
+import { filterPinName, filterPlace, hookOfFilter, hookOfLink, isTcHook, linkPinName, qdiscPinName, TC_DIRECTIONS } from '../dataplane/hooks.js'
 import type { Instance } from '../dataplane/instance.js'
 import { errnoOf } from '../errors.js'
 import { attachClsact, clsactProgram, detachClsact } from '../loader/clsact.js'
@@ -29,7 +29,7 @@ export function wantedReplyHooks(config: Config, facts: readonly InterfaceFacts[
 export function pinnedReplyHooks(pins: PinDirectory): TcHook[] {
   const links = pins.list('links').map((name) => hookOfLink(name))
   const filters = pins.list('filters').map((name) => hookOfFilter(name))
-  return [...links, ...filters].filter((hook): hook is TcHook => hook !== undefined && hook.kind !== 'xdp')
+  return [...links, ...filters].filter((hook) => hook !== undefined).filter(isTcHook)
 }
 
 /** Whether our program, and no other, is at the hook. Runs in the namespace of the interface. */

@@ -4,8 +4,8 @@ import type { TcDirection } from '../loader/link.js'
 
 export const TC_DIRECTIONS: readonly TcDirection[] = ['ingress', 'egress']
 
-/** `xdp`: requests; `ingress`, `egress`: replies of nat, at TC. */
-export type HookKind = 'xdp' | TcDirection
+/** `xdp`: requests; `ingress`, `egress`: replies of nat, at TC; `probe`: XDP on the host's end of the probes' veth pair. */
+export type HookKind = 'xdp' | 'probe' | TcDirection
 
 export interface Hook {
   ifindex: number
@@ -14,6 +14,10 @@ export interface Hook {
 
 /** A hook at TC. */
 export type TcHook = Hook & { kind: TcDirection }
+
+export function isTcHook(hook: Hook): hook is TcHook {
+  return hook.kind === 'ingress' || hook.kind === 'egress'
+}
 
 /** The filter's handle spells `veer`; the lowest priority number comes first, before filters that would take the reply. */
 const FILTER = { handle: 0x76656572, priority: 1 } as const
@@ -25,7 +29,7 @@ export function filterPlace({ ifindex, kind }: TcHook): ClsactPlace {
 
 /** The name that a link is pinned by; an interface's own name may hold dots, which bpffs does not allow. */
 export function linkPinName({ ifindex, kind }: Hook): string {
-  return kind === 'xdp' ? `xdp_${ifindex}` : `tcx_${kind}_${ifindex}`
+  return kind === 'xdp' || kind === 'probe' ? `${kind}_${ifindex}` : `tcx_${kind}_${ifindex}`
 }
 
 /** The name of the note of a filter. */
@@ -40,7 +44,7 @@ export function qdiscPinName(ifindex: number): string {
 
 /** The hook that a pinned link is of; undefined for a name that this version does not give. */
 export function hookOfLink(pinName: string): Hook | undefined {
-  const [, kind, ifindex] = /^(xdp|tcx_ingress|tcx_egress)_(\d+)$/.exec(pinName) ?? []
+  const [, kind, ifindex] = /^(xdp|probe|tcx_ingress|tcx_egress)_(\d+)$/.exec(pinName) ?? []
   if (kind === undefined) return undefined
   return { ifindex: Number(ifindex), kind: kind.replace('tcx_', '') as HookKind }
 }

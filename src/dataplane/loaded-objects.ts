@@ -6,7 +6,7 @@ import { CollectionSpec } from '../loader/collection-spec.js'
 import { Collection } from '../loader/collection.js'
 import type { Program } from '../loader/program.js'
 import type { ObjectDescriptor } from '../maps/descriptor.js'
-import { tcReply, xdpLb } from '../maps/generated.js'
+import { tcReply, xdpLb, xdpPing } from '../maps/generated.js'
 import type { LbMaps } from './lb-maps.js'
 import { digestOf, readObject } from './objects.js'
 import type { Programs } from './programs.js'
@@ -21,27 +21,32 @@ export interface LoadedObjects {
 
 /** SHA-256 over the objects as they are built, hex. Throws `LB_ERR_OBJECT_MISSING`. */
 export function objectsDigest(): string {
-  return digestOf([readObject(xdpLb.name), readObject(tcReply.name)])
+  return digestOf([xdpLb, tcReply, xdpPing].map(({ name }) => readObject(name)))
 }
 
 /**
- * Loads both objects over one set of maps.
+ * Loads all objects over one set of maps.
  *
  * @param buckets - entries of `conns` and of `reverse`
  * @param maps - live maps to use; default: new ones
  */
 export async function loadObjects(buckets: number, maps?: LbMaps): Promise<LoadedObjects> {
   const lb = await Collection.load(specOf(xdpLb, buckets), xdpLb, maps === undefined ? {} : { mapReplacements: maps })
+  const loaded: { close(): void }[] = [lb]
   try {
     const reply = await Collection.load(specOf(tcReply, buckets), tcReply, { mapReplacements: lb.maps })
+    loaded.push(reply)
+    const ping = await Collection.load(specOf(xdpPing, buckets), xdpPing, { mapReplacements: lb.maps })
     closeMaps(reply.maps)
+    closeMaps(ping.maps)
     const { xdpLb: xdp, lbClock: clock, lbSweepStart: sweepStart, lbSweep } = lb.programs
     const { tcReplyIngress: ingress, tcReplyEgress: egress } = reply.programs
+    const { xdpPingTx: probe } = ping.programs
     // For tests and benchmarks only.
     lbSweep.close()
-    return { maps: lb.maps, programs: { xdp, clock, ingress, egress }, sweepStart }
+    return { maps: lb.maps, programs: { xdp, clock, ingress, egress, probe }, sweepStart }
   } catch (error) {
-    lb.close()
+    for (const each of loaded) each.close()
     throw error
   }
 }

@@ -1,5 +1,5 @@
 /** The programs of a dataplane, and their pins. */
-import { tcReply, xdpLb } from '../maps/generated.js'
+import { tcReply, xdpLb, xdpPing } from '../maps/generated.js'
 import type { HasRaw } from '../maps/map-of-maps.js'
 import type { PinDirectory } from '../loader/pin.js'
 import type { Program } from '../loader/program.js'
@@ -15,6 +15,7 @@ export const PROGRAM_PINS: Readonly<Record<keyof Programs, string>> = {
   clock: xdpLb.programs.lbClock.name,
   ingress: tcReply.programs.tcReplyIngress.name,
   egress: tcReply.programs.tcReplyEgress.name,
+  probe: xdpPing.programs.xdpPingTx.name,
 }
 
 /** The pinned programs. Throws `LB_ERR_PIN_MISSING`; nothing stays open then. */

@@ -5,7 +5,7 @@ import { Director } from '../../src/control/director.js'
 import type { ReplyMechanism } from '../../src/control/reply-hooks.js'
 import type { Config } from '../../src/config/schema.js'
 import type { Hook } from '../../src/dataplane/hooks.js'
-import { filterPlace, linkPinName } from '../../src/dataplane/hooks.js'
+import { filterPlace, isTcHook, linkPinName } from '../../src/dataplane/hooks.js'
 import type { InstanceLocation } from '../../src/dataplane/instance.js'
 import { Instance, instancePins } from '../../src/dataplane/instance.js'
 import type { PinDirectory } from '../../src/loader/pin.js'
@@ -77,14 +77,13 @@ export class AttachedDirector {
 
   /** The id of the program that runs at a hook; 0 for none. */
   programAt(hook: Hook): number {
-    const { kind } = hook
     if (this.pins.has('links', linkPinName(hook))) {
       using link = this.pins.openLink(linkPinName(hook))
       const { ifindex, programId } = link.info()
       return ifindex === 0 ? 0 : programId
     }
-    if (kind === 'xdp') return this.network.enter(() => native().queryXdp(hook.ifindex)).programId
-    const { ifindex, direction, handle, priority } = filterPlace({ ...hook, kind })
+    if (!isTcHook(hook)) return this.network.enter(() => native().queryXdp(hook.ifindex)).programId
+    const { ifindex, direction, handle, priority } = filterPlace(hook)
     return this.network.enter(() => native().queryClsact(ifindex, direction, handle, priority))
   }
 
