@@ -1,5 +1,4 @@
 /** `veer doctor`: what stands between this host and packets, each finding with the command that mends it. */
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { Instance } from '../dataplane/instance.js'
@@ -13,6 +12,8 @@ import { familyOf } from '../net/address.js'
 import { native } from '../native.js'
 import { isBpffs } from '../system/bpffs.js'
 import { missingCapabilities, NAMESPACE_CAPABILITIES } from '../system/capabilities.js'
+import type { Features } from '../system/features.js'
+import { readFeatures } from '../system/features.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import { readInterfaces } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
@@ -99,7 +100,7 @@ function interfaceFindings(namespace: NetworkNamespace, name: string): Finding[]
     linkFinding(facts),
     addressFinding(facts),
     xdpFinding(name, namespace.run(() => native().queryXdp(facts.ifindex))),
-    ...offloadFindings(name, readFeatures(namespace, name)),
+    ...offloadFindings(name, namespace.run(() => readFeatures(name))),
   ]
 }
 
@@ -131,9 +132,6 @@ const OFFLOADS: Readonly<Record<string, { short: string; why: string }>> = {
   'rx-vlan-offload': { short: 'rxvlan', why: 'takes VLAN tags off before XDP sees them' },
 }
 
-/** What `ethtool --json -k` says of each feature. */
-export type Features = Readonly<Record<string, { active: boolean; fixed: boolean }>>
-
 /** Of features that are on and can be switched off. */
 export function offloadFindings(name: string, features: Features): Finding[] {
   return Object.entries(OFFLOADS).flatMap(([feature, { short, why }]) => {
@@ -141,17 +139,6 @@ export function offloadFindings(name: string, features: Features): Finding[] {
     if (state?.active !== true || state.fixed) return []
     return [warning(name, `${feature} ${why}`, `ethtool -K ${name} ${short} off`)]
   })
-}
-
-function readFeatures(namespace: NetworkNamespace, name: string): Features {
-  const options = { encoding: 'utf8', stdio: 'pipe' } as const
-  try {
-    const json = namespace.run(() => execFileSync('ethtool', ['--json', '-k', name], options))
-    return (JSON.parse(json) as Features[])[0] ?? {}
-  } catch {
-    // No ethtool, or one without JSON for this: then nothing can be said about offloads.
-    return {}
-  }
 }
 
 /** Reals without MAC, each once. */

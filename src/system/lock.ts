@@ -5,7 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { errnoOf, VeerError } from '../errors.js'
 import { native } from '../native.js'
 
-const RUN_DIRECTORY = '/run/veer'
+/** Locks, and what an instance has to remember of the host. */
+export const RUN_DIRECTORY = '/run/veer'
 const RETRY_MS = 50
 
 export interface LockOptions {
@@ -13,6 +14,8 @@ export interface LockOptions {
   waitMs?: number
   /** Default /run/veer. */
   directory?: string
+  /** What is locked, for the error; default: the instance. */
+  what?: string
 }
 
 /** The lock file of an instance; it is there while somebody holds the lock, or died with it. */
@@ -30,7 +33,7 @@ export async function withInstanceLock<T>(
   options: LockOptions = {},
 ): Promise<T> {
   const path = instanceLockPath(instance, options.directory)
-  const lock = await acquire(instance, path, options.waitMs ?? 5000)
+  const lock = await acquire(options.what ?? `instance ${instance}`, path, options.waitMs ?? 5000)
   try {
     return await work()
   } finally {
@@ -40,21 +43,21 @@ export async function withInstanceLock<T>(
   }
 }
 
-async function acquire(instance: string, path: string, waitMs: number): Promise<{ close(): void }> {
+async function acquire(what: string, path: string, waitMs: number): Promise<{ close(): void }> {
   mkdirSync(dirname(path), { recursive: true })
   for (let waited = 0; ; waited += RETRY_MS) {
     try {
       return native().lockFile(path)
     } catch (error) {
       if (errnoOf(error) !== 'EWOULDBLOCK') throw error
-      if (waited >= waitMs) throw busy(instance, path, error)
+      if (waited >= waitMs) throw busy(what, path, error)
     }
     await sleep(RETRY_MS)
   }
 }
 
-function busy(instance: string, path: string, cause: unknown): VeerError {
-  return new VeerError('LB_ERR_INSTANCE_BUSY', `instance ${instance} is being changed by another process (${path})`, {
+function busy(what: string, path: string, cause: unknown): VeerError {
+  return new VeerError('LB_ERR_INSTANCE_BUSY', `${what} is being changed by another process (${path})`, {
     hint: `try again, or see who holds it: fuser -v ${path}`,
     cause,
   })

@@ -4,7 +4,7 @@ import { errnoOf, VeerError } from '../errors.js'
 import { native } from '../native.js'
 
 /** Where `ip netns add NAME` puts its files. */
-const NAMED_NAMESPACES = '/run/netns'
+export const NAMED_NAMESPACES = '/run/netns'
 
 const OWN_NAMESPACE = '/proc/self/ns/net'
 
