@@ -14,7 +14,7 @@ struct lb_entry {
 /* The first entry with the tag of this hash in the second of its buckets. */
 LB_SUBPROGRAM __u32 reply_second_entry(__u64 hash, __u32 buckets)
 {
-	__u32 at = reverse_search(hash, buckets, LB_REVERSE_WAYS);
+	__u32 at = reverse_search(hash, buckets, LB_REVERSE_WAYS, LB_NO_NUMBER);
 
 	return at == LB_CONN_NOWHERE ? LB_NO_NUMBER : reverse_number(buckets, hash, at);
 }
