@@ -86,19 +86,13 @@ LB_SUBPROGRAM int later_fragment(struct xdp_md *ctx, struct lb_packet *pkt)
 }
 
 /*
- * What is neither TCP nor UDP, or could not be parsed as such; `parsed`: the verdict that parsing came
- * to. Of an error the conn knows whose frame it is, so that is asked there.
+ * What is neither TCP nor UDP nor an ICMP error, or could not be parsed as such; `parsed`: the verdict
+ * that parsing came to.
  */
 LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int parsed)
 {
-	int verdict;
-
 	if (!pkt)
 		return LB_DROP_MALFORMED;
-	if (parsed == LB_UNDECIDED && is_icmp_error(ctx, pkt)) {
-		verdict = probe_error_at_vip(ctx, pkt);
-		return verdict == LB_UNDECIDED ? icmp_error_to_real(ctx, pkt) : verdict;
-	}
 	if (!frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
 	if (parsed != LB_UNDECIDED)
@@ -108,6 +102,15 @@ LB_SUBPROGRAM int to_vip_slow(struct xdp_md *ctx, struct lb_packet *pkt, int par
 	return is_icmp(pkt) ? icmp_to_vip(ctx, pkt) : LB_PASS_PROTOCOL;
 }
 
+/* The conn knows whose frame it is, so that is asked there. */
+static __always_inline int icmp_error_to_vip(struct xdp_md *ctx, struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	int verdict = set && set->probe_count ? probe_error_at_vip(ctx, pkt) : LB_UNDECIDED;
+
+	return verdict == LB_UNDECIDED ? icmp_error_to_real(ctx, pkt) : verdict;
+}
+
 static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, struct lb_headers *hdr,
                                   int parsed, __u8 family)
 {
@@ -115,6 +118,8 @@ static __always_inline int to_vip(struct xdp_md *ctx, struct lb_packet *pkt, str
 		parsed = parse_l4(ctx, pkt);
 	if (parsed != LB_UNDECIDED || pkt->fragment == LB_FRAGMENT_LATER ||
 	    (pkt->protocol != IPPROTO_TCP && pkt->protocol != IPPROTO_UDP)) {
+		if (parsed == LB_UNDECIDED && is_icmp_error(ctx, pkt))
+			return icmp_error_to_vip(ctx, pkt);
 		parsed = to_vip_slow(ctx, pkt, parsed);
 		if (parsed != LB_IS_FLOW)
 			return parsed;

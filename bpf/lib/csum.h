@@ -49,9 +49,11 @@ static __always_inline __u64 csum_pseudo(const void *l3, __u8 family, __u8 proto
 	__u64 sum = (__u64)bpf_htonl(length) + bpf_htonl(protocol);
 	__u32 i;
 
+	sum += (__u64)word[0] + word[1];
+	if (family == 6)
 #pragma unroll
-	for (i = 0; i < (family == 4 ? 2 : 8); i++)
-		sum += word[i];
+		for (i = 2; i < 8; i++)
+			sum += word[i];
 	return sum;
 }
 

@@ -32,40 +32,55 @@ LB_SUBPROGRAM __u32 csum_chunks(lb_ctx *ctx, __u32 offset, __u32 count)
 }
 
 /*
- * The sum of less than LB_CSUM_CHUNK bytes, as many of them as lie before `end`; csum_fold64()
- * makes it 16 bits.
+ * What a block of `size` bytes, a power of two, adds to the sum of `length` bytes, if that has such a bit: the
+ * block behind those of all higher bits. 0 when it does not lie before `end`.
  */
-static __always_inline __u64 csum_words(const void *from, const void *end, __u32 length)
+static __always_inline __u64 csum_block(const void *from, const void *end, __u32 length, __u32 size)
 {
-	const __u32 *word = from;
+	const __u32 *word = from + (length & (LB_CSUM_CHUNK - 2 * size));
 	__u64 sum = 0;
 	__u32 i;
 
-	for (i = 0; i < LB_CSUM_CHUNK / (4 * sizeof(*word)); i++) {
-		if (length < 4 * sizeof(*word) || (void *)(word + 4) > end)
-			break;
-		sum += (__u64)word[0] + word[1] + word[2] + word[3];
-		word += 4;
-		length -= 4 * sizeof(*word);
-	}
-	for (i = 0; i < 3; i++) {
-		if (length < sizeof(*word) || (void *)(word + 1) > end)
-			break;
-		sum += *word++;
-		length -= sizeof(*word);
-	}
-	if (length >= 2 && (void *)word + 2 <= end) {
-		sum += *(const __u16 *)word;
-		word = (void *)word + 2;
-		length -= 2;
-	}
-	if (length && (void *)word + 1 <= end)
-		sum += bpf_htons(*(const __u8 *)word << 8);
+	if (!(length & size) || (void *)word + size > end)
+		return 0;
+#pragma unroll
+	for (i = 0; i < size / sizeof(*word); i++)
+		sum += word[i];
 	return sum;
 }
 
+/*
+ * The sum of less than LB_CSUM_CHUNK bytes, as many of them as lie before `end`; csum_fold64()
+ * makes it 16 bits. A branch for each bit of the length, not one for each word.
+ */
+static __always_inline __u64 csum_words(const void *from, const void *end, __u32 length)
+{
+	__u64 sum = csum_block(from, end, length, 64) + csum_block(from, end, length, 32) +
+	            csum_block(from, end, length, 16) + csum_block(from, end, length, 8) +
+	            csum_block(from, end, length, 4);
+	const void *rest = from + (length & (LB_CSUM_CHUNK - 4));
+
+	if (!(length & 3))
+		return sum;
+	if ((length & 2) && rest + 2 <= end)
+		sum += *(const __u16 *)rest;
+	rest += length & 2;
+	if ((length & 1) && rest + 1 <= end)
+		sum += bpf_htons(*(const __u8 *)rest << 8);
+	return sum;
+}
+
+/* The sum of an IPv4 header of `length` bytes, 20 or more; those of `ip` lie before `end`. */
+static __always_inline __u64 csum_ipv4(const struct iphdr *ip, const void *end, __u32 length)
+{
+	const __u32 *word = (const __u32 *)ip;
+	__u64 sum = (__u64)word[0] + word[1] + word[2] + word[3] + word[4];
+
+	return length > sizeof(*ip) ? sum + csum_words(ip + 1, end, length - sizeof(*ip)) : sum;
+}
+
 /* The sum of the `length` bytes at `offset`, which end in the first buffer, before LB_MAX_L4_OFF. */
-static __always_inline __u64 csum_range(lb_ctx *ctx, __u32 offset, __u32 length)
+LB_SUBPROGRAM __u64 csum_range(lb_ctx *ctx, __u32 offset, __u32 length)
 {
 	__u64 sum = 0;
 

@@ -78,11 +78,10 @@ static __always_inline int error_headers(lb_ctx *ctx, const struct lb_packet *pk
 
 	hdr->ip = l3_header(ctx, pkt, l3_size(family));
 	hdr->icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
-	hdr->quoted = frame_data(ctx) + (quote->l3_off & LB_MAX_L4_OFF);
+	hdr->quoted = hdr->icmp + 1;
 	hdr->ports = l4;
 	hdr->l4_check = NULL;
-	if (!hdr->ip || (void *)(hdr->icmp + 1) > end || hdr->quoted + l3_size(family) > end ||
-	    l4 + LB_LEAST_QUOTED > end)
+	if (!hdr->ip || hdr->quoted + l3_size(family) > end || l4 + LB_LEAST_QUOTED > end)
 		return 0;
 	if (family == 4 && quote->protocol == IPPROTO_ICMP)
 		return 1;
@@ -127,8 +126,7 @@ static __always_inline int icmp_error_write_v4(lb_ctx *ctx, const struct lb_pack
 {
 	struct lb_error_headers hdr;
 	struct iphdr *ip, *quoted;
-	__u64 change, own;
-	__u16 before;
+	__u64 change;
 
 	if (!error_headers(ctx, pkt, quote, 4, &hdr))
 		return LB_DROP_MALFORMED;
@@ -138,11 +136,9 @@ static __always_inline int icmp_error_write_v4(lb_ctx *ctx, const struct lb_pack
 		csum_apply(&ip->check, end_write_v4(ip, to->outer, to->outer_word));
 	if (to->quoted != LB_REWRITE_NONE) {
 		change = end_write_v4(quoted, to->quoted, to->quoted_word);
-		own = quoted_l4_write(&hdr, quote, to, change);
-		before = quoted->check;
+		/* The quoted header's own sum takes up the address: the message's does not change by it. */
 		csum_apply(&quoted->check, change);
-		change += change_of_check(before, quoted->check) + own;
-		csum_apply(&hdr.icmp->check, change);
+		csum_apply(&hdr.icmp->check, quoted_l4_write(&hdr, quote, to, change));
 	}
 	return LB_UNDECIDED;
 }

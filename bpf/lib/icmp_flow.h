@@ -31,7 +31,8 @@ static __always_inline int scheduler_is_stateless(__u8 scheduler)
 }
 
 /* The destination that sent what an error is about: by its conn, else by a stateless hash; a verdict if there is none. */
-static __always_inline int quoted_dest(struct lb_packet *pkt, __u32 *dest_id)
+static __always_inline int quoted_dest(struct lb_packet *pkt, const struct lb_dest **dest,
+                                       __u32 *dest_id)
 {
 	const struct lb_settings *set = settings_get();
 	const struct lb_service *service;
@@ -41,6 +42,7 @@ static __always_inline int quoted_dest(struct lb_packet *pkt, __u32 *dest_id)
 		return LB_PASS_ICMP;
 	flow_find(pkt, set, &flow);
 	if (flow.dest) {
+		*dest = flow.dest;
 		*dest_id = conn_dest(conn_at(&flow.place)).dest;
 		mac_copy(pkt->mac, conn_at(&flow.place)->mac);
 		return conn_is_still(conn_at(&flow.place), flow.place.life) ? LB_UNDECIDED
@@ -52,30 +54,30 @@ static __always_inline int quoted_dest(struct lb_packet *pkt, __u32 *dest_id)
 	if (pkt->gone || !scheduler_is_stateless(service->scheduler))
 		return LB_DROP_ICMP_NO_CONN;
 	*dest_id = sched_ring(service, pkt);
-	return LB_UNDECIDED;
+	*dest = dest_lookup(*dest_id);
+	return *dest ? LB_UNDECIDED : LB_DROP_ICMP_NO_CONN;
 }
 
 /* pkt->key becomes that of the flow whose reply is quoted; 0 when what is quoted is no reply of the VIP. */
 static __always_inline int quote_to_key(struct lb_packet *pkt, const struct lb_quote *quote)
 {
-	const struct lb_vip_slot *vip = vip_lookup(quote->src_word, pkt->family);
+	__u32 ports = quote->ports << 16 | quote->ports >> 16;
 
-	if (!vip || vip->id != pkt->key.vip)
+	if (!addr_equal(&quote->src, &pkt->dst))
 		return 0;
 	/* A query of the host's own, with the VIP as its source, is none of ours. */
 	if (quote->protocol == IPPROTO_ICMP && !icmp_is_reply(quote->icmp_type, quote->family))
 		return 0;
-	/* The client is whom the reply went to. ICMP queries have their identifier as client port. */
+	/* The client is whom the reply went to. ICMP queries have their identifier as client port, and no other. */
+	if (quote->protocol == IPPROTO_ICMP)
+		ports &= bpf_htonl(0xffff0000);
 	pkt->key_word[0] = quote->dst_word[0];
 	pkt->key_word[1] = quote->dst_word[1];
-	pkt->key_word[2] = key_tail(pkt->key.vip, quote->protocol, 0);
-	pkt->key.client_port = quote->dport;
-	if (quote->protocol != IPPROTO_ICMP)
-		pkt->key.port = quote->sport;
+	pkt->key_word[2] = key_tail(pkt->key.vip, quote->protocol, ports);
 	return 1;
 }
 
-static __always_inline int icmp_error_send(struct xdp_md *ctx, struct lb_packet *pkt)
+static __always_inline int icmp_error_send(struct xdp_md *ctx, struct lb_packet *pkt, __u8 family)
 {
 	const struct lb_dest *dest;
 	struct lb_quote quote = {};
@@ -89,17 +91,16 @@ static __always_inline int icmp_error_send(struct xdp_md *ctx, struct lb_packet 
 	if (!quote_to_key(pkt, &quote))
 		return LB_PASS_ICMP;
 	explain(LB_STEP_QUOTED, 0);
-	verdict = quoted_dest(pkt, &dest_id);
+	verdict = quoted_dest(pkt, &dest, &dest_id);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
-	dest = dest_lookup(dest_id);
-	if (!dest || !headers_get(ctx, pkt, &hdr))
+	if (!headers_get_as(ctx, pkt, &hdr, family))
 		return LB_DROP_ICMP_NO_CONN;
 	explain(LB_STEP_DEST, dest_id);
 	/* The conn's first packet has had the MAC looked up already. */
 	if (!mac_equal(hdr.eth->dest, pkt->mac) && !frame_is_ours(ctx))
 		return LB_PASS_OTHER_HOST;
-	verdict = fwd_prepare(pkt, &hdr, dest, pkt->family, ctx->ingress_ifindex);
+	verdict = fwd_prepare(pkt, &hdr, dest, family, ctx->ingress_ifindex);
 	if (verdict != LB_UNDECIDED)
 		return verdict;
 	if (dest->forward == LB_FORWARD_NAT) {
@@ -115,9 +116,9 @@ static __always_inline int icmp_error_send(struct xdp_md *ctx, struct lb_packet 
 		if (verdict != LB_UNDECIDED)
 			return verdict;
 	}
-	if (!headers_get(ctx, pkt, &hdr))
+	if (!headers_get_as(ctx, pkt, &hdr, family))
 		return LB_DROP_MALFORMED;
-	fwd_link(&hdr, dest, pkt->family);
+	fwd_link(&hdr, dest, family);
 	return LB_FORWARD_ICMP_ERROR;
 }
 
@@ -131,7 +132,7 @@ LB_SUBPROGRAM int icmp_error_to_real(struct xdp_md *ctx, struct lb_packet *pkt)
 
 	if (!pkt)
 		return LB_PASS_ICMP;
-	verdict = icmp_error_send(ctx, pkt);
+	verdict = pkt->family == 4 ? icmp_error_send(ctx, pkt, 4) : icmp_error_send(ctx, pkt, 6);
 	/* Another director's frames are not ours to drop. */
 	return verdict >= LB_PASS_NOT_IP && !frame_is_ours(ctx) ? LB_PASS_OTHER_HOST : verdict;
 }

@@ -9,7 +9,9 @@
 #include "csum_range.h"
 #include "icmp.h"
 
-#define LB_LEAST_QUOTED      8   /* bytes behind the quoted IP header (RFC 792) */
+#define LB_LEAST_QUOTED      8  /* bytes behind the quoted IP header (RFC 792) */
+#define LB_LEAST_ERROR_V4    36 /* bytes of an error that quotes so much of IPv4 */
+#define LB_LEAST_ERROR_V6    56
 #define LB_QUOTE_BEFORE_MORE 128 /* the least that is quoted when something follows (RFC 4884) */
 
 struct lb_quote {
@@ -52,22 +54,40 @@ static __always_inline int quote_is_linear(lb_ctx *ctx, __u32 end)
 #endif
 }
 
+/* The sum of an error of `length` bytes: first of what the shortest error has that can be matched. */
+static __always_inline __u64 quote_message_sum(lb_ctx *ctx, const struct lb_packet *pkt,
+                                               __u32 length, __u8 family)
+{
+	const __u32 *word = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+	__u32 least = family == 4 ? LB_LEAST_ERROR_V4 : LB_LEAST_ERROR_V6, i;
+	__u64 sum = 0;
+
+	if (length < least || (void *)word + least > frame_end(ctx))
+		return csum_range(ctx, pkt->l4_off, length);
+		/* Of a loop whose length depends on an argument, clang would leave a part. */
+#pragma unroll
+	for (i = 0; i < LB_LEAST_ERROR_V4 / 4; i++)
+		sum += word[i];
+	if (family == 6)
+#pragma unroll
+		for (i = LB_LEAST_ERROR_V4 / 4; i < LB_LEAST_ERROR_V6 / 4; i++)
+			sum += word[i];
+	return length == least ? sum : sum + csum_range(ctx, pkt->l4_off + least, length - least);
+}
+
 /* The sums of the IP header, if it has one, and of the ICMP message. */
 static __always_inline int quote_outer_sums_right(lb_ctx *ctx, const struct lb_packet *pkt,
-                                                  __u32 length)
+                                                  __u32 length, __u8 family)
 {
-	__u64 sum = csum_range(ctx, pkt->l4_off, length);
+	__u64 sum = quote_message_sum(ctx, pkt, length, family);
+	void *l3 = l3_header(ctx, pkt, l3_size(family));
 
-	if (pkt->family == 4) {
-		void *ip = l3_header(ctx, pkt, sizeof(struct iphdr));
-
-		return ip && csum_fold64(sum) == 0xffff &&
-		       csum_fold64(csum_words(ip, frame_end(ctx), pkt->l4_off - pkt->l3_off)) ==
-		               0xffff;
-	}
-	struct ipv6hdr *ip6 = l3_header(ctx, pkt, sizeof(*ip6));
-
-	return ip6 && csum_fold64(sum + csum_pseudo(ip6, 6, IPPROTO_ICMPV6, length)) == 0xffff;
+	if (!l3)
+		return 0;
+	if (family == 6)
+		return csum_fold64(sum + csum_pseudo(l3, 6, IPPROTO_ICMPV6, length)) == 0xffff;
+	return csum_fold64(sum) == 0xffff &&
+	       csum_fold64(csum_ipv4(l3, frame_end(ctx), pkt->l4_off - pkt->l3_off)) == 0xffff;
 }
 
 /*
@@ -101,7 +121,7 @@ static __always_inline int quote_parse_v4(lb_ctx *ctx, struct lb_quote *quote)
 	header_len = ip->ihl * 4;
 	if (ip->version != 4 || header_len < sizeof(*ip) || quote->l3_off + header_len > quote->end)
 		return LB_DROP_MALFORMED;
-	if (csum_fold64(csum_words(ip, frame_end(ctx), header_len)) != 0xffff)
+	if (csum_fold64(csum_ipv4(ip, frame_end(ctx), header_len)) != 0xffff)
 		return LB_DROP_ICMP_CHECKSUM;
 	quote_set_end(quote, bpf_ntohs(ip->tot_len));
 	if (ip->frag_off & IP_OFFSET)
@@ -149,10 +169,10 @@ static __always_inline int quote_parse_v6(lb_ctx *ctx, struct lb_quote *quote)
 }
 
 /* Ports, or the identifier of a query, in the 8 bytes that every quote has. */
-static __always_inline int quote_parse_l4(lb_ctx *ctx, struct lb_quote *quote)
+static __always_inline int quote_parse_l4(lb_ctx *ctx, struct lb_quote *quote, __u8 family)
 {
 	struct lb_icmp *l4 = frame_data(ctx) + (quote->l4_off & LB_MAX_L4_OFF);
-	__u8 icmp = quote->family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	__u8 icmp = family == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 
 	if (quote->protocol != IPPROTO_TCP && quote->protocol != IPPROTO_UDP &&
 	    quote->protocol != icmp)
@@ -166,9 +186,35 @@ static __always_inline int quote_parse_l4(lb_ctx *ctx, struct lb_quote *quote)
 	quote->protocol = IPPROTO_ICMP;
 	quote->icmp_type = l4->type;
 	quote->sport = quote->dport = *(__be16 *)&l4->rest;
-	return icmp_is_request(l4->type, quote->family) || icmp_is_reply(l4->type, quote->family)
+	return icmp_is_request(l4->type, family) || icmp_is_reply(l4->type, family)
 	               ? LB_UNDECIDED
 	               : LB_DROP_ICMP_NO_CONN;
+}
+
+static __always_inline int quote_parse_as(lb_ctx *ctx, const struct lb_packet *pkt,
+                                          struct lb_quote *quote, __u8 family)
+{
+	__u32 end = pkt->l3_off + pkt->ip_len, length;
+	struct lb_icmp *icmp;
+	int verdict;
+
+	if (!quote_outer_sums_right(ctx, pkt, end - pkt->l4_off, family))
+		return LB_DROP_ICMP_CHECKSUM;
+	icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
+	if ((void *)(icmp + 1) > frame_end(ctx))
+		return LB_DROP_MALFORMED;
+	quote->family = family;
+	quote->l3_off = pkt->l4_off + sizeof(*icmp);
+	quote->end = end;
+	if (family == 4) {
+		verdict = quote_parse_v4(ctx, quote);
+	} else {
+		length = quote_length_v6(icmp);
+		if (length)
+			quote_set_end(quote, length);
+		verdict = quote_parse_v6(ctx, quote);
+	}
+	return verdict != LB_UNDECIDED ? verdict : quote_parse_l4(ctx, quote, family);
 }
 
 /*
@@ -179,36 +225,19 @@ static __always_inline int quote_parse_l4(lb_ctx *ctx, struct lb_quote *quote)
  */
 LB_SUBPROGRAM int quote_parse(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote)
 {
-	struct lb_icmp *icmp;
-	__u32 end, length;
-	int verdict;
+	__u32 end;
 
 	if (!pkt || !quote)
 		return LB_DROP_MALFORMED;
 	if (pkt->fragment != LB_NO_FRAGMENT)
 		return LB_DROP_FRAGMENT;
 	end = pkt->l3_off + pkt->ip_len;
-	if (pkt->l4_off + sizeof(*icmp) > end || end > LB_MAX_L4_OFF)
+	if (pkt->l4_off + sizeof(struct lb_icmp) > end || end > LB_MAX_L4_OFF)
 		return LB_DROP_MALFORMED;
 	if (!quote_is_linear(ctx, end))
 		return verdict_of_short(ctx);
-	if (!quote_outer_sums_right(ctx, pkt, end - pkt->l4_off))
-		return LB_DROP_ICMP_CHECKSUM;
-	icmp = frame_data(ctx) + (pkt->l4_off & LB_MAX_L4_OFF);
-	if ((void *)(icmp + 1) > frame_end(ctx))
-		return LB_DROP_MALFORMED;
-	quote->family = pkt->family;
-	quote->l3_off = pkt->l4_off + sizeof(*icmp);
-	quote->end = end;
-	if (pkt->family == 4) {
-		verdict = quote_parse_v4(ctx, quote);
-	} else {
-		length = quote_length_v6(icmp);
-		if (length)
-			quote_set_end(quote, length);
-		verdict = quote_parse_v6(ctx, quote);
-	}
-	return verdict != LB_UNDECIDED ? verdict : quote_parse_l4(ctx, quote);
+	return pkt->family == 4 ? quote_parse_as(ctx, pkt, quote, 4)
+	                        : quote_parse_as(ctx, pkt, quote, 6);
 }
 
 #endif
