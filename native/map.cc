@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 #include <vector>
 
@@ -47,6 +48,40 @@ bpf_map_batch_opts BatchOptions(uint32_t element_flags) {
   return opts;
 }
 
+/** Memory that is neither zeroed before the kernel writes to it nor copied when JavaScript gets it.
+ */
+class Block {
+ public:
+  Block() = default;
+  Block(const Block&) = delete;
+  Block& operator=(const Block&) = delete;
+  ~Block() { std::free(data_); }
+
+  uint8_t* Data() const { return data_; }
+
+  /** Keeps what fits. False: there is no memory, and the block is as it was. */
+  bool Resize(size_t size) {
+    void* moved = std::realloc(data_, std::max<size_t>(size, 1));
+    if (moved == nullptr) return false;
+    data_ = static_cast<uint8_t*>(moved);
+    size_ = size;
+    return true;
+  }
+
+  /** Gives the memory away. */
+  Napi::Buffer<uint8_t> ToBuffer(Napi::Env env) {
+    auto buffer = Napi::Buffer<uint8_t>::New(env, data_, size_,
+                                             [](Napi::Env, uint8_t* data) { std::free(data); });
+    data_ = nullptr;
+    size_ = 0;
+    return buffer;
+  }
+
+ private:
+  uint8_t* data_ = nullptr;
+  size_t size_ = 0;
+};
+
 }  // namespace
 
 struct Map::Batch {
@@ -58,24 +93,27 @@ struct Map::Batch {
   bool from_start;
   std::vector<uint8_t> in;
   std::vector<uint8_t> out;
-  std::vector<uint8_t> keys;
-  std::vector<uint8_t> values;
+  Block keys;
+  Block values;
   bool last = false;
   std::optional<Failure> failure;
 
   void Run();
-  Napi::Value Result(Napi::Env env) const;
+  /** Once: what was read becomes JavaScript's. */
+  Napi::Value Result(Napi::Env env);
 };
 
 void Map::Batch::Run() {
   uint32_t room = count;
   for (;;) {
-    keys.resize(room * key_bytes);
-    values.resize(room * value_bytes);
     uint32_t read = room;
+    if (!keys.Resize(room * key_bytes) || !values.Resize(room * value_bytes)) {
+      failure = Failure{ENOMEM, "realloc", "map", name};
+      return;
+    }
     bpf_map_batch_opts opts = BatchOptions(0);
     int result = bpf_map_lookup_batch(fd.Get(), from_start ? nullptr : in.data(), out.data(),
-                                      keys.data(), values.data(), &read, &opts);
+                                      keys.Data(), values.Data(), &read, &opts);
     // A hash table is read by whole buckets, and one of them has more elements than there is room.
     bool bucket_too_large =
         result == -ENOSPC && uint64_t{room} * 2 * (key_bytes + value_bytes) <= kMaxBatchBytes;
@@ -89,17 +127,17 @@ void Map::Batch::Run() {
     }
     last = result == -ENOENT;
     count = read;
-    keys.resize(count * key_bytes);
-    values.resize(count * value_bytes);
+    keys.Resize(count * key_bytes);
+    values.Resize(count * value_bytes);
     return;
   }
 }
 
-Napi::Value Map::Batch::Result(Napi::Env env) const {
+Napi::Value Map::Batch::Result(Napi::Env env) {
   if (failure) Throw(env, *failure);
   Napi::Object result = Napi::Object::New(env);
-  result.Set("keys", ToBuffer(env, keys));
-  result.Set("values", ToBuffer(env, values));
+  result.Set("keys", keys.ToBuffer(env));
+  result.Set("values", values.ToBuffer(env));
   result.Set("count", count);
   result.Set("cursor", last ? env.Undefined() : Napi::Value(ToBuffer(env, out)));
   return result;

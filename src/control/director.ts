@@ -230,7 +230,7 @@ export class Director {
     const after = [...plan.target.vips.values()]
     const first = links[0]?.name ?? 'lo'
     unbindVips(before, plan.target.vips, namespace, first)
-    bindVips(instance.maps, namespace, first)
+    bindVips(instance.maps, plan.vips, namespace, first)
     const flagged = before.map(({ address, value }) => ({ address, flags: value.flags }))
     updateMulticastFilters(flagged, after, links, namespace)
     for (const ifindex of plan.removeInterfaces) {

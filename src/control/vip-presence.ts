@@ -1,5 +1,4 @@
 /** That hosts find the VIPs: addresses that the host itself answers for, multicast filters, announcements. */
-import { readLiveState } from '../dataplane/live-state.js'
 import type { LiveVip } from '../dataplane/live-state.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import { VipFlag } from '../maps/generated.js'
@@ -21,11 +20,16 @@ interface FlaggedVip {
 const has = (flags: number, flag: number): boolean => (flags & flag) !== 0
 
 /**
- * Binds the VIPs that want it and are not bound, and writes down what was done. A VIP that the host had already stays
- * the host's: it is not ours to remove.
+ * Binds those of `vips`, as the maps hold them, that want it and are not bound, and writes down what was done. A VIP that
+ * the host had already stays the host's: it is not ours to remove.
  */
-export function bindVips(maps: LbMaps, namespace: NetworkNamespace, interfaceName: string): void {
-  for (const { id, address, value } of readLiveState(maps).vips) {
+export function bindVips(
+  maps: Pick<LbMaps, 'vips'>,
+  vips: readonly LiveVip[],
+  namespace: NetworkNamespace,
+  interfaceName: string,
+): void {
+  for (const { id, address, value } of vips) {
     if (!has(value.flags, VipFlag.bind) || has(value.flags, VipFlag.bound)) continue
     if (!addHostAddress(namespace, address, bindingDevice(address, interfaceName))) continue
     maps.vips.set(id, { ...value, flags: value.flags | VipFlag.bound })

@@ -144,5 +144,6 @@ export function ringIntact(service: LiveService): boolean {
 /** Whether the map of this id is the service's ring as it was written; see {@link ringSeal}. */
 export function sealFits({ value, destinations }: LiveService, ringId: number): boolean {
   const origin = destinations.map(({ id, value: { effectiveWeight } }) => ({ id, effectiveWeight }))
-  return ringSeal(ringId, { ...value, destinations: origin }) === value.ringCrc
+  const { ringSize, ringDigest, ringCrc } = value
+  return ringSeal(ringId, { ringSize, ringDigest, destinations: origin }) === ringCrc
 }

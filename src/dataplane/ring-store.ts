@@ -39,15 +39,33 @@ export const NO_RING = 0
  * @param ringId - {@link NO_RING} for a service without one
  */
 export function ringSeal(ringId: number, { ringSize, ringDigest, destinations }: RingOrigin): number {
-  const byId = [...destinations].sort((a, b) => a.id - b.id)
-  const words = new Uint32Array(SEAL_HEAD + 2 * byId.length)
-  words.set([ringId, ringSize, Number(ringDigest >> 32n), Number(ringDigest & 0xffff_ffffn)])
+  const byId = isById(destinations) ? destinations : [...destinations].sort((a, b) => a.id - b.id)
+  const words = sealWords(SEAL_HEAD + 2 * byId.length)
+  words[0] = ringId
+  words[1] = ringSize
+  words[2] = Number(ringDigest >> 32n)
+  words[3] = Number(ringDigest & 0xffff_ffffn)
   let at = SEAL_HEAD
   for (const { id, effectiveWeight } of byId) {
     words[at++] = id
     words[at++] = effectiveWeight
   }
-  return crc32(Buffer.from(words.buffer))
+  return crc32(words)
+}
+
+function isById(destinations: RingOrigin['destinations']): boolean {
+  for (let index = 1; index < destinations.length; index++) {
+    if ((destinations[index - 1] as { id: number }).id > (destinations[index] as { id: number }).id) return false
+  }
+  return true
+}
+
+let scratch = new Uint32Array(256)
+
+/** The same memory each time: a plan seals the rings of all services. */
+function sealWords(length: number): Uint32Array {
+  if (length > scratch.length) scratch = new Uint32Array(2 * length)
+  return scratch.subarray(0, length)
 }
 
 /**

@@ -1,8 +1,9 @@
 /** The addresses that are VIPs, as the dataplane looks them up; bpf/lib/vip.h reads what is written here. */
 import { VeerError } from '../errors.js'
 import type { BpfMap } from '../maps/bpf-map.js'
+import { offsetOf } from '../maps/codec.js'
 import type { VipBucket, VipSlot } from '../maps/generated.js'
-import { addrCodec, Limit, vipBucketCodec } from '../maps/generated.js'
+import { addrCodec, Limit, vipBucketCodec, vipSlotCodec } from '../maps/generated.js'
 import { addressFromWords, addressToWords, familyOf } from '../net/address.js'
 import { hashBytes } from './hash.js'
 
@@ -25,10 +26,8 @@ export class VipTable {
     this.#map = map
   }
 
-  *entries(): Generator<VipEntry> {
-    for (const { values, count } of this.#map.raw.batches()) {
-      for (let index = 0; index < count; index++) yield* vipsIn(values, index * vipBucketCodec.size)
-    }
+  entries(): VipEntry[] {
+    return vipsIn(this.#map.raw.readAll())
   }
 
   /** Adds an address that is not there. Throws `LB_ERR_VIP_NO_ROOM` when both its buckets are full. */
@@ -75,14 +74,21 @@ function noRoom(address: string): VeerError {
   })
 }
 
-const NOTHING = Buffer.alloc(vipBucketCodec.size)
+const SLOTS = offsetOf(vipBucketCodec, 'slot')
+const PRESENT = offsetOf(vipSlotCodec, 'present')
 
-/** Nearly all buckets are empty, and need no decoding. */
-function* vipsIn(values: Buffer, offset: number): Generator<VipEntry> {
-  if (values.compare(NOTHING, 0, NOTHING.length, offset, offset + NOTHING.length) === 0) return
-  for (const { present, addr, id } of vipBucketCodec.decode(values, offset).slot) {
-    if (present === 1) yield { address: addressFromWords(addr), id }
+/** Nearly all slots are free, and need no decoding. */
+function vipsIn(values: Buffer): VipEntry[] {
+  const found: VipEntry[] = []
+  for (let bucket = SLOTS; bucket < values.length; bucket += vipBucketCodec.size) {
+    for (let way = 0; way < Limit.vipWays; way++) {
+      const at = bucket + way * vipSlotCodec.size
+      if (values[at + PRESENT] !== 1) continue
+      const { addr, id } = vipSlotCodec.decode(values, at)
+      found.push({ address: addressFromWords(addr), id })
+    }
   }
+  return found
 }
 
 const isFree = ({ present }: VipSlot): boolean => present === 0

@@ -122,7 +122,8 @@ export class RawMap implements Disposable {
   /** All values of an array or per-CPU array in one buffer, in the order of the indices. */
   readAll(): Buffer {
     if (!isArrayLike(this.info.type)) throw new TypeError(`${this.name} is no array: its values have no order`)
-    return Buffer.concat([...this.batches()].map((batch) => batch.values))
+    const batches = [...this.batches(this.info.maxEntries)].map(({ values }) => values)
+    return batches.length === 1 ? (batches[0] as Buffer) : Buffer.concat(batches)
   }
 
   /**

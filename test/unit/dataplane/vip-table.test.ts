@@ -12,7 +12,7 @@ function plainBuckets(): BpfMap<number, VipBucket> {
   return {
     get: (index: number) => structuredClone(buckets[index]),
     set: (index: number, bucket: VipBucket) => (buckets[index] = structuredClone(bucket)),
-    raw: { batches: () => [{ values: Buffer.concat(buckets.map((each) => vipBucketCodec.encode(each))), count: buckets.length }] },
+    raw: { readAll: () => Buffer.concat(buckets.map((each) => vipBucketCodec.encode(each))) },
   } as unknown as BpfMap<number, VipBucket>
 }
 
