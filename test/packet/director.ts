@@ -3,6 +3,7 @@ import { expect, onTestFinished } from 'vitest'
 import { contradictions, liveConns } from '../support/conn-census.js'
 import { LbFixture, type RunResult, type TcAction } from '../support/lb-fixture.js'
 import { countsOf } from '../support/oracle/counts.js'
+import { judgeProbe } from '../support/oracle/probes.js'
 import { judgeReply } from '../support/oracle/replies.js'
 import { judge, NO_COUNTS, type Conn, type Outcome, type Table } from '../support/oracle.js'
 import { toHex } from '../support/packet/bytes.js'
@@ -63,6 +64,13 @@ export class Director {
     return director
   }
 
+  /** As {@link serving}, with the program for what leaves the probes' namespace: {@link probe}. */
+  static async withProbes(table: Table): Promise<Director> {
+    const director = await Director.serving(table)
+    await director.lb.openProbe()
+    return director
+  }
+
   #take(table: Table): void {
     this.table = table
     table.serviceCounters.clear()
@@ -87,6 +95,15 @@ export class Director {
     this.table.now = process.hrtime.bigint()
     const expected = judge(frame, INGRESS, this.table)
     const actual = this.lb.run(frame)
+    expectSame(frame, expected, actual)
+    return actual
+  }
+
+  /** Sends a frame out of the probes' namespace, as {@link send}. */
+  probe(sent: Packet | Uint8Array): RunResult {
+    const frame = bytesOf(sent)
+    const expected = judgeProbe(frame, this.table)
+    const actual = this.lb.probe(frame)
     expectSame(frame, expected, actual)
     return actual
   }

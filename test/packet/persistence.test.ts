@@ -157,6 +157,26 @@ describe.each(FAMILIES)('a template over IPv%i', (family) => {
     director.expectSameState()
   })
 
+  it('whose quiesced real is down besides is given another, expireQuiescent or not', async () => {
+    const director = await Director.serving(sticky(family, 'tcp', { expireQuiescent: false }))
+    const [first] = open(director, family, 'tcp', [1])
+    Object.assign(destOf(director.table, family, 'tcp', 0), { weight: 0, effectiveWeight: 0, down: true })
+    director.become(director.table)
+    const [second, third] = open(director, family, 'tcp', [2, 3])
+    expect(second).not.toBe(first)
+    expect(third).toBe(second)
+    director.expectSameState()
+  })
+
+  it('keeps a real that is down and serves all the same (allDown: serve-all)', async () => {
+    const director = await Director.serving(sticky(family, 'tcp'))
+    const [first] = open(director, family, 'tcp', [1])
+    Object.assign(destOf(director.table, family, 'tcp', 0), { down: true })
+    director.become(director.table)
+    expect(open(director, family, 'tcp', [2])).toEqual([first])
+    director.expectSameState()
+  })
+
   it('of a service for all ports sticks across ports', async () => {
     const director = await Director.serving(
       sticky(family, 'tcp', {}, (table) => void makePortZero(table, family, 'tcp')),

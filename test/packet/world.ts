@@ -16,7 +16,7 @@ import {
 } from '../support/packet/build.js'
 import type { Ipv4Fields, Ipv6Fields } from '../support/packet/ip.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
-import { connKey, plainService, serviceKey } from '../support/oracle.js'
+import { connKey, noProbes, plainService, serviceKey } from '../support/oracle.js'
 import type { Conn, ConnStateName, Destination, Service, Table } from '../support/oracle.js'
 
 export type Family = 4 | 6
@@ -133,6 +133,8 @@ export function world(change: (table: Table) => void = () => undefined): Table {
     fragmentNs: 30n * SECOND,
     lblcNs: 24n * HOUR,
     answerTokens: 0,
+    probes: noProbes(),
+    pingSources: [],
     serviceCounters: new Map(),
     destCounters: new Map(),
   }

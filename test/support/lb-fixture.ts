@@ -58,6 +58,9 @@ const tcReply = {
   },
 }
 
+/** bpf/xdp_ping.c, likewise. */
+const xdpPing = { ...abi.xdpPing, maps: {} }
+
 function specOf(object: string, buckets: number): CollectionSpec {
   const spec = CollectionSpec.parse(readFileSync(objectFile(object)), object)
   for (const [map, entries] of Object.entries({ ...SIZES, conns: buckets, reverse: buckets })) {
@@ -73,6 +76,7 @@ export class LbFixture implements Disposable {
   readonly collection: Collection<typeof abi.xdpLb>
   readonly #clock: TestClock
   readonly #rings: RingIndex
+  #probe: Collection<typeof xdpPing> | undefined
   #reply: { collection: Collection<typeof tcReply>; network: ReplyNetwork } | undefined
   #verdicts: Map<number, bigint>
 
@@ -97,6 +101,11 @@ export class LbFixture implements Disposable {
   async openReply(): Promise<void> {
     const collection = await Collection.load(specOf('tc_reply', this.maps.conns.info.maxEntries), tcReply, { mapReplacements: this.maps })
     this.#reply = { collection, network: new ReplyNetwork() }
+  }
+
+  /** Loads bpf/xdp_ping.c over the same maps, for {@link probe}. */
+  async openProbe(): Promise<void> {
+    this.#probe = await Collection.load(specOf('xdp_ping', this.maps.conns.info.maxEntries), xdpPing, { mapReplacements: this.maps })
   }
 
   get maps(): LbMaps {
@@ -130,7 +139,17 @@ export class LbFixture implements Disposable {
 
   /** One frame from a client's side through xdp_lb. Throws unless exactly one verdict was counted, once. */
   run(frame: Uint8Array): RunResult {
-    const { retval, data } = this.collection.programs.xdpLb.run({ data: frame })
+    return this.#runXdp(this.collection.programs.xdpLb, frame)
+  }
+
+  /** One frame from the probes' namespace through xdp_ping, as {@link run}; {@link openProbe} comes first. */
+  probe(frame: Uint8Array): RunResult {
+    if (this.#probe === undefined) throw new Error('xdp_ping is not loaded')
+    return this.#runXdp(this.#probe.programs.xdpPingTx, frame)
+  }
+
+  #runXdp(program: Program, frame: Uint8Array): RunResult {
+    const { retval, data } = program.run({ data: frame })
     const verdict = this.#countedVerdict()
     return { verdict, action: ACTIONS[retval] ?? 'aborted', frame: Uint8Array.from(data) }
   }
@@ -199,6 +218,7 @@ export class LbFixture implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#probe?.close()
     this.#reply?.collection.close()
     this.#reply?.network.close()
     this.collection.close()

@@ -10,6 +10,7 @@ import { decideFlow } from './oracle/flows.js'
 import { decideLaterFragment, passFollowers } from './oracle/fragments.js'
 import { destinationMac, IP, type Family } from './oracle/frame.js'
 import { decideIcmp } from './oracle/icmp.js'
+import { decideProbeAnswer } from './oracle/probes.js'
 import { parseEthernet, parseIpv4, parseIpv6, parsePorts } from './oracle/parse.js'
 import { connKey, type Table, type XdpAction } from './oracle/table.js'
 
@@ -53,7 +54,7 @@ function decideIp(table: Table, frame: Uint8Array, l3: number, family: Family, i
   }
   const vipAddress = addressFromBytes(addressAt(header.dst))
   const vip = familyOf(vipAddress) === family ? table.vips.get(vipAddress) : undefined
-  if (vip === undefined) return { verdict: 'passNotVip' }
+  if (vip === undefined) return decideProbeAnswer(table, frame, ingress) ?? { verdict: 'passNotVip' }
   if (our === undefined || destinationMac(frame) !== our) return { verdict: 'passOtherHost' }
   const client = addressFromBytes(addressAt(header.src))
   return decideForVip(table, { frame, l3, family, ingress, client, vipAddress, vip, our })

@@ -10,6 +10,7 @@ import { isTemplate, type Conn, type ConnStateName, type Protocol, type Service,
 import type { TestClock } from './clock.js'
 import { bitsOf, encodeKey, protocolNumber } from './names.js'
 import { HASH_SEED } from './seed.js'
+import { probeSettings, writeProbes } from './write-probes.js'
 
 /** The configuration in force is in this era; the other one holds nothing. */
 export const ERA = 1
@@ -140,10 +141,7 @@ function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
     fragmentTicks: clock.ticks(table.fragmentNs),
     lblcTicks: clock.ticks(table.lblcNs),
     answerTokens: table.answerTokens,
-    pingSources: 0,
-    probeFirst: 0,
-    probeCount: 0,
-    probeMac: new Uint8Array(6),
+    ...probeSettings(table),
   })
 }
 
@@ -156,6 +154,7 @@ export function writeConfiguration(maps: LbMaps, table: Table, rings: RingIndex,
   for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
   for (const key of [...maps.peers.keys()]) maps.peers.delete(key)
   for (const mac of table.peers) maps.peers.set({ mac: macBytes(mac) }, 1)
+  writeProbes(maps, table)
   writeVips(maps, table)
   writeDests(maps, table)
   rings.write(table)

@@ -7,8 +7,8 @@ import type { Protocol, Table, VerdictName, Vip, XdpAction } from './table.js'
 export interface Decision {
   verdict: VerdictName
   frame?: Uint8Array
-  /** Forwarded: the interface that it leaves by, or this host's own stack. */
-  out?: number | 'host'
+  /** Forwarded: the interface that it leaves by, this host's own stack, or the probes' namespace. */
+  out?: number | 'host' | 'probes'
 }
 
 export interface Outcome<Action = XdpAction> {

@@ -12,6 +12,8 @@ import {
 import type { Decision, Flow } from './decision.js'
 import { portUnreachable, reset, timeExceeded } from './errors.js'
 import { sourceMac, translated, ttlOf, withMacs, withTtlDecremented } from './frame.js'
+import { countedDown, pingOf } from './pings.js'
+import { decideAnswerAtVip } from './probes.js'
 import { otherDestination, schedule } from './schedule.js'
 import {
   fragmentKey,
@@ -124,7 +126,7 @@ function fromPeer(table: Table, flow: Flow, service: Service): Decision | undefi
   return { verdict: isHere ? 'passPeer' : 'dropLoop' }
 }
 
-function newFlow(table: Table, flow: Flow): Decision {
+function newFlow(table: Table, flow: Flow, isPing: boolean): Decision {
   const service = serviceOf(table, flow)
   if (service === undefined) return unmatched(table, flow)
   if (!mayStart(flow, service)) return { verdict: 'passNoConn' }
@@ -135,7 +137,7 @@ function newFlow(table: Table, flow: Flow): Decision {
   const bound = template === undefined || persistence === undefined ? undefined : affinity(table, template, persistence, service.id)
   const chosen = bound ?? schedule(table, flow, service)
   if (chosen === undefined) return withoutReal(table, flow, service)
-  return start(table, flow, service, chosen)
+  return isPing ? forwardPing(table, flow, service, chosen) : start(table, flow, service, chosen)
 }
 
 /** A new flow has got its destination; where that would clash it gets another. */
@@ -150,15 +152,33 @@ function start(table: Table, flow: Flow, service: Service, chosen: number): Deci
   return { verdict: 'dropClash' }
 }
 
-/** Only the client's first choice is a child of its template. */
-function startAt(table: Table, flow: Flow, service: Service, destId: number, first: boolean): Decision | 'clash' {
-  const dest = table.dests.get(destId)
-  if (dest === undefined) return withoutReal(table, flow, service)
+/** What keeps the first packet of a flow from its destination, if anything does. */
+function hindrance(table: Table, flow: Flow, dest: Destination): Decision | undefined {
   const isOwn = !dest.local && !dest.gateway && sourceMac(flow.frame) === dest.mac
   if (isOwn) return { verdict: 'dropLoop' }
   if (!dest.local && ttlUsedUp(flow)) return timeExceeded(table, flow)
   const blocked = obstacle(table, flow, dest)
-  if (blocked !== undefined) return { verdict: blocked }
+  return blocked === undefined ? undefined : { verdict: blocked }
+}
+
+/** A gateway ping: sent as a flow would be, and no conn made. */
+function forwardPing(table: Table, flow: Flow, service: Service, destId: number): Decision {
+  const dest = table.dests.get(destId)
+  if (dest === undefined) return withoutReal(table, flow, service)
+  const hindered = hindrance(table, flow, dest)
+  if (hindered !== undefined) return hindered
+  followers(table, flow, { dest: destId, generation: dest.generation })
+  countRequest(table, destId, flow, 0)
+  const frame = forwardedFrame({ ...flow, frame: countedDown(flow) }, dest)
+  return { verdict: 'forwardPing', frame, out: wayOut(dest) }
+}
+
+/** Only the client's first choice is a child of its template. */
+function startAt(table: Table, flow: Flow, service: Service, destId: number, first: boolean): Decision | 'clash' {
+  const dest = table.dests.get(destId)
+  if (dest === undefined) return withoutReal(table, flow, service)
+  const hindered = hindrance(table, flow, dest)
+  if (hindered !== undefined) return hindered
   if (!service.onePacket && !remember(table, flow, service, destId, dest, first)) return 'clash'
   followers(table, flow, { dest: destId, generation: dest.generation })
   countRequest(table, destId, flow, 1)
@@ -187,14 +207,19 @@ function remember(
   return true
 }
 
-/** The conn's destination was taken out of the configuration. */
-function realGone(table: Table, flow: Flow): Decision {
-  return flow.transport !== 'tcp' || isSyn(flow.flags) ? newFlow(table, flow) : reset(table, flow)
+/** A flow whose conn does not decide; `gone`: its destination was taken out of the configuration. */
+function undecided(table: Table, flow: Flow, gone: boolean): Decision {
+  const answer = decideAnswerAtVip(table, flow)
+  if (answer !== undefined) return answer
+  const ping = pingOf(table, flow)
+  if (ping === 'passPing' || ping === 'dropPing') return { verdict: ping }
+  if (gone && flow.transport === 'tcp' && !isSyn(flow.flags)) return reset(table, flow)
+  return newFlow(table, flow, ping === 'forwardPing')
 }
 
 export function decideFlow(table: Table, flow: Flow): Decision {
   const conn = livingConn(table, flow.key)
-  if (conn === undefined || startsOver(flow, conn)) return newFlow(table, flow)
+  if (conn === undefined || startsOver(flow, conn)) return undecided(table, flow, false)
   const dest = destinationOf(table, conn)
-  return dest === undefined ? realGone(table, flow) : knownFlow(table, flow, conn, dest)
+  return dest === undefined ? undecided(table, flow, true) : knownFlow(table, flow, conn, dest)
 }

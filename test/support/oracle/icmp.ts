@@ -8,6 +8,7 @@ import type { Decision, Flow, ToVip } from './decision.js'
 import { decideFlow, linked, obstacle, serviceOf, wayOut } from './flows.js'
 import { IP, translated, ttlOf, type Family } from './frame.js'
 import { parseQuote, type ErrorPacket, type Quote } from './quote.js'
+import { decideErrorAtVip } from './probes.js'
 import { schedule } from './schedule.js'
 import { connKey, type Destination, type Protocol, type Table, type VerdictName } from './table.js'
 
@@ -130,7 +131,7 @@ export function decideIcmp(table: Table, to: ToVip): Decision {
   }
   if (to.fragment !== undefined) return { verdict: 'dropFragment' }
   if (type === ECHO_REQUEST[family] && code === 0) return decideEcho(frame, l3, l4, family, to.vip)
-  if (ERRORS[family].includes(type)) return decideError(table, to)
+  if (ERRORS[family].includes(type)) return decideErrorAtVip(table, to) ?? decideError(table, to)
   const solicitation = family === 6 && l4 === l3 + 40 ? decideSolicitation(frame, l3, to.our, table) : undefined
   return solicitation ?? { verdict: 'passIcmp' }
 }

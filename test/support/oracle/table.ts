@@ -96,6 +96,53 @@ export interface Destination {
   lower: number
   /** The id of the same real in another service of its persistence group, all of them in a circle. */
   sibling?: number
+  /** Its health check says so. */
+  down?: boolean
+}
+
+/** What leaves the probes' namespace by one source port. */
+export interface Probe {
+  /** To a destination, or to another director. */
+  kind: 'real' | 'ping'
+  /** What it is addressed to. */
+  dst: string
+  port: number
+  protocol: 'tcp' | 'udp'
+  /** Real. */
+  dest: number
+  generation: number
+  /** Ping: the way out, and whom to. */
+  ifindex: number
+  mac: string
+}
+
+export interface Probes {
+  /** The source ports; none when `count` is 0. */
+  first: number
+  count: number
+  /** In the namespace. */
+  mac: string
+  /** By source port. */
+  underWay: Map<number, Probe>
+  /** The addresses in the namespace. */
+  sources: Set<string>
+  /** There is a way into the namespace. */
+  hasPort: boolean
+}
+
+export const noProbes = (): Probes => ({
+  first: 0,
+  count: 0,
+  mac: '00:00:00:00:00:00',
+  underWay: new Map(),
+  sources: new Set(),
+  hasPort: false,
+})
+
+/** Who may ping through a director. */
+export interface PingSource {
+  network: string
+  prefix: number
 }
 
 export interface Conn {
@@ -195,6 +242,9 @@ export interface Table {
   lblcNs: bigint
   /** ICMP errors and resets to one source prefix, a second and at once. */
   answerTokens: number
+  probes: Probes
+  /** None: a marked SYN is like any other. */
+  pingSources: PingSource[]
   serviceCounters: Map<number, Counters>
   destCounters: Map<number, Counters>
 }

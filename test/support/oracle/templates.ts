@@ -24,7 +24,7 @@ export const templateOf = (flow: Flow, persistence: Persistence): string =>
 /** New conns of a template go to its destination unless that is gone, down, or quiesced. */
 function takesTemplates(dest: Destination, persistence: Persistence): boolean {
   if (dest.effectiveWeight > 0) return true
-  return dest.weight === 0 && !persistence.expireQuiescent
+  return dest.weight === 0 && dest.down !== true && !persistence.expireQuiescent
 }
 
 /** The same real in another service of its group. */
