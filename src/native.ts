@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { SocketFilterInstruction } from './net/socket-filter.js'
 import { PACKAGE_ROOT } from './package-root.js'
 
 /** What every failing call of the addon throws (or rejects with): an `Error` with these fields. */
@@ -183,9 +184,6 @@ export interface NativePacketSocket {
   send(frame: Uint8Array): void
   close(): void
 }
-
-/** Classic BPF, the members of `struct sock_filter`: code, jump if true, jump if false, operand. */
-export type SocketFilterInstruction = readonly [code: number, jt: number, jf: number, k: number]
 
 export interface NativeBinding {
   versions(): { libbpf: string; napi: number }

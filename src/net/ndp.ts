@@ -2,6 +2,7 @@
 import { addressBytes, addressFromBytes } from './address.js'
 import { ETHERNET_HEADER_BYTES, ethernetHeader } from './arp.js'
 import { macBytes, macFromBytes, solicitedNodeMac } from './mac.js'
+import { ipField, JUMP_IF_EQUAL, LOAD_BYTE, RETURN, WHOLE_FRAME } from './socket-filter.js'
 
 /** EtherType, host order. */
 export const ETHERTYPE_IPV6 = 0x86dd
@@ -132,20 +133,14 @@ export function parseNeighbourAdvertisement(frame: Uint8Array): NeighbourAdverti
   }
 }
 
-/** Opcodes of classic BPF (linux/bpf_common.h). */
-const LOAD_BYTE = 0x30
-const JUMP_IF_EQUAL = 0x15
-const RETURN = 0x06
-const WHOLE_FRAME = 0xffff_ffff
-
 /**
  * For a packet socket of {@link ETHERTYPE_IPV6}: lets neighbour advertisements pass and nothing else, so that a busy
- * link costs nothing. Instructions as the members of `struct sock_filter`: code, jt, jf, k.
+ * link costs nothing.
  */
 export const ADVERTISEMENTS_ONLY = [
-  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + 6],
+  [LOAD_BYTE, 0, 0, ipField(6)],
   [JUMP_IF_EQUAL, 0, 3, ICMPV6],
-  [LOAD_BYTE, 0, 0, ETHERNET_HEADER_BYTES + IPV6_BYTES],
+  [LOAD_BYTE, 0, 0, ipField(IPV6_BYTES)],
   [JUMP_IF_EQUAL, 0, 1, NEIGHBOUR_ADVERTISEMENT],
   [RETURN, 0, 0, WHOLE_FRAME],
   [RETURN, 0, 0, 0],

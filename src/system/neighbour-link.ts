@@ -10,7 +10,8 @@ import {
   unsolicitedAdvertisement,
 } from '../net/ndp.js'
 import { errnoOf } from '../errors.js'
-import { native, type NativePacketSocket, type SocketFilterInstruction } from '../native.js'
+import { native, type NativePacketSocket } from '../native.js'
+import type { SocketFilterInstruction } from '../net/socket-filter.js'
 import { type InterfaceFacts, sourceAddressFor } from './interfaces.js'
 import type { NetworkNamespace } from './netns.js'
 

@@ -1,9 +1,10 @@
 /** What arrives on the event loop: ring buffer records and frames of a packet socket. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 
-import { native, type SocketFilterInstruction } from '../../src/native.js'
+import { native } from '../../src/native.js'
 import type { NativeMap, NativeObject, NativePacketSocket, NativeProgram } from '../../src/native.js'
 import { ADVERTISEMENTS_ONLY, ETHERTYPE_IPV6, neighbourSolicitation, unsolicitedAdvertisement } from '../../src/net/ndp.js'
+import type { SocketFilterInstruction } from '../../src/net/socket-filter.js'
 import { VethNamespace, mapType, openTestObject, run, thrownBy } from './support.js'
 
 const closers: { close(): void }[] = []
