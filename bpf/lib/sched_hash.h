@@ -27,14 +27,33 @@ static __always_inline __u32 murmur_block(__u32 hash, __u32 block)
 	return rotate_left(hash ^ block, 13) * 5 + MURMUR_N;
 }
 
-/* MurmurHash3_x86_32 of an address and a port, as five words in host order. */
-static __always_inline __u32 flow_hash(const struct lb_addr *addr, __u32 port)
+/* What MurmurHash3 makes of the first three words, ::ffff of an IPv4 address: worked out by the compiler. */
+static __always_inline __u32 murmur_v4_prefix(void)
+{
+	return murmur_block(murmur_block(murmur_block(MURMUR_SEED, 0), 0), 0xffff);
+}
+
+static __always_inline __u32 murmur_prefix(const struct lb_addr *addr)
 {
 	__u32 hash = MURMUR_SEED;
 	int i;
 
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 3; i++)
 		hash = murmur_block(hash, bpf_ntohl(addr->word[i]));
+	return hash;
+}
+
+static __always_inline int addr_is_v4(const struct lb_addr *addr)
+{
+	return !(addr->word[0] | addr->word[1] | (addr->word[2] ^ LB_V4_MAPPED));
+}
+
+/* MurmurHash3_x86_32 of an address and a port, as five words in host order. */
+static __always_inline __u32 flow_hash(const struct lb_addr *addr, __u32 port)
+{
+	__u32 hash = addr_is_v4(addr) ? murmur_v4_prefix() : murmur_prefix(addr);
+
+	hash = murmur_block(hash, bpf_ntohl(addr->word[3]));
 	hash = murmur_block(hash, port) ^ MURMUR_LENGTH;
 	hash = (hash ^ hash >> 16) * 0x85ebca6b;
 	hash = (hash ^ hash >> 13) * 0xc2b2ae35;
@@ -49,7 +68,7 @@ static __always_inline __u32 bucket_of(const struct lb_addr *addr, __u32 port)
 {
 	__be32 key = addr->word[3];
 
-	if (addr->word[0] | addr->word[1] | (addr->word[2] ^ LB_V4_MAPPED))
+	if (!addr_is_v4(addr))
 		key ^= addr->word[0] ^ addr->word[1] ^ addr->word[2];
 	return (bpf_ntohl(key) + port) * GOLDEN_RATIO >> 24;
 }
