@@ -31,6 +31,7 @@ enum lb_limit {
 	LB_MAX_SERVICES = 4096,
 	LB_MAX_DESTS = 65536,
 	LB_MAX_INTERFACES = 64,
+	LB_INTERFACE_SLOTS = 256, /* a power of two */
 	/* A changed ring is written to a free place before the service is pointed at it. */
 	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
 	LB_RING_CHUNK = 64,    /* slots in one value of an inner ring map */
@@ -482,12 +483,20 @@ enum lb_xdp_mode {
 	LB_XDP_GENERIC = 1,
 };
 
-/* interfaces: ifindex -> struct lb_interface */
 struct lb_interface {
 	__u8 mac[6];
 	__u8 mode; /* enum lb_xdp_mode */
 	__u8 pad;
 	char name[LB_IFNAME_LEN];
+};
+
+/*
+ * interfaces[ifindex % LB_INTERFACE_SLOTS], or where that is taken the next free entry. An array, since
+ * each new flow asks. lib/interface.h reads it, src/dataplane/interface-table.ts writes it.
+ */
+struct lb_interface_slot {
+	__u32 ifindex; /* 0: free */
+	struct lb_interface interface;
 };
 
 /* settings[0]: what may change without loading the program again. */
@@ -619,6 +628,7 @@ _Static_assert(sizeof(struct lb_ping_source_key) == 20, "lb_ping_source_key");
 _Static_assert(sizeof(struct lb_sweeper) == 32, "lb_sweeper");
 _Static_assert(sizeof(struct lb_explanation) == 32, "lb_explanation");
 _Static_assert(sizeof(struct lb_interface) == 24, "lb_interface");
+_Static_assert(sizeof(struct lb_interface_slot) == 28, "lb_interface_slot");
 _Static_assert(sizeof(struct lb_meta) == 80, "lb_meta");
 
 #endif

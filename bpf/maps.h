@@ -158,13 +158,13 @@ struct {
 	__type(value, struct lb_explanation);
 } explanation SEC(".maps");
 
-/* Attached interfaces by ifindex. Writer: control. Reader: new flows, ARP, ND, echo. */
+/* Attached interfaces. Writer: control, by way of interface-table.ts. Reader: new flows, ARP, ND, echo. */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LB_MAX_INTERFACES);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LB_INTERFACE_SLOTS);
 	__uint(map_flags, BPF_F_RDONLY_PROG);
 	__type(key, __u32);
-	__type(value, struct lb_interface);
+	__type(value, struct lb_interface_slot);
 } interfaces SEC(".maps");
 
 /* Ways out other than the interface a packet came in by, ifindex to ifindex. Writer: control. */

@@ -4,6 +4,7 @@
  * the one real or director that it is for, by its source port; nothing else leaves.
  */
 #include "lib/dest.h"
+#include "lib/interface.h"
 #include "lib/probe.h"
 #include "lib/verdict.h"
 #include "lib/vip.h"
@@ -91,10 +92,10 @@ static __always_inline int to_real(struct xdp_md *ctx, struct lb_packet *pkt,
 static __always_inline int to_director(struct xdp_md *ctx, struct lb_packet *pkt,
                                        const struct lb_probe *probe)
 {
-	__u32 ifindex = probe->ifindex;
-	const struct lb_interface *interface = bpf_map_lookup_elem(&interfaces, &ifindex);
+	const struct lb_interface *interface = interface_get(probe->ifindex);
 
-	return interface ? send(ctx, pkt, ifindex, probe->mac, interface->mac) : LB_DROP_PROBE;
+	return interface ? send(ctx, pkt, probe->ifindex, probe->mac, interface->mac)
+	                 : LB_DROP_PROBE;
 }
 
 SEC("xdp.frags")

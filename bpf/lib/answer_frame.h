@@ -7,6 +7,7 @@
 #define LB_ANSWER_FRAME_H
 
 #include "csum.h"
+#include "interface.h"
 #include "limit.h"
 #include "parse.h"
 #include "reply.h"

@@ -3,6 +3,7 @@
 #ifndef LB_ARP_H
 #define LB_ARP_H
 
+#include "interface.h"
 #include "reply.h"
 
 /* linux/if_arp.h needs a C library. */

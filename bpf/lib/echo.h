@@ -5,6 +5,7 @@
 
 #include "csum.h"
 #include "icmp.h"
+#include "interface.h"
 #include "reply.h"
 
 #define ECHO_TTL 64 /* what a host would start with */

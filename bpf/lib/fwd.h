@@ -6,6 +6,7 @@
 #include "dest.h"
 #include "fwd_dr.h"
 #include "fwd_nat.h"
+#include "interface.h"
 
 /* Whether the frame is addressed to the interface that it came in by: a promiscuous port or a
  * flooding switch shows us frames that another director has to forward. */

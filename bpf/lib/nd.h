@@ -5,6 +5,7 @@
 
 #include "csum.h"
 #include "icmp.h"
+#include "interface.h"
 #include "reply.h"
 
 #define ND_HOP_LIMIT     255

@@ -185,12 +185,4 @@ static __always_inline int addr_equal(const struct lb_addr *a, const struct lb_a
 	return !((x[0] ^ y[0]) | (x[1] ^ y[1]));
 }
 
-/* The interface that a packet came in by; NULL when it is not one of ours. */
-static __always_inline const struct lb_interface *ingress_interface(const lb_ctx *ctx)
-{
-	__u32 ifindex = ctx->ingress_ifindex;
-
-	return bpf_map_lookup_elem(&interfaces, &ifindex);
-}
-
 #endif

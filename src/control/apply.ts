@@ -10,6 +10,7 @@
  * What fails before step 3 is undone and the old configuration goes on serving.
  */
 import { GracePeriod } from '../dataplane/grace-period.js'
+import { InterfaceTable } from '../dataplane/interface-table.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
 import { removeRings, storeRings } from '../dataplane/ring-store.js'
 import { VipTable } from '../dataplane/vip-table.js'
@@ -59,13 +60,14 @@ class UndoLog {
 }
 
 function writeInterfaces(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+  const table = new InterfaceTable(maps.interfaces)
   for (const [ifindex, value] of plan.writeInterfaces) {
-    const before = maps.interfaces.get(ifindex)
-    maps.interfaces.set(ifindex, value)
+    const before = table.get(ifindex)
     undo.add(() => {
-      if (before === undefined) maps.interfaces.delete(ifindex)
-      else maps.interfaces.set(ifindex, before)
+      if (before === undefined) table.delete(ifindex)
+      else table.set(ifindex, before)
     })
+    table.set(ifindex, value)
     const had = plan.live.txPorts.has(ifindex)
     maps.txPorts.set(ifindex, ifindex)
     if (!had) undo.add(() => maps.txPorts.delete(ifindex))
@@ -135,9 +137,10 @@ function retire(maps: LbMaps, plan: Reconciliation): void {
   const changed = plan.vips.filter(({ live, value }) => live === undefined || !sameVip(live.value, value))
   maps.vips.setMany(changed.map(({ id, value }) => [id, value]))
   maps.peers.deleteMany(plan.removePeers.map((mac) => ({ mac: macBytes(mac) })))
+  const interfaces = new InterfaceTable(maps.interfaces)
   for (const ifindex of plan.removeInterfaces) {
     maps.txPorts.delete(ifindex)
-    maps.interfaces.delete(ifindex)
+    interfaces.delete(ifindex)
   }
 }
 

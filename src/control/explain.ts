@@ -3,6 +3,7 @@ import { readTick } from '../dataplane/clock.js'
 import { ConnNames } from '../dataplane/conn-names.js'
 import { connStateOf } from '../dataplane/conn-reader.js'
 import { openDryRun } from '../dataplane/explain.js'
+import { InterfaceTable } from '../dataplane/interface-table.js'
 import type { Instance } from '../dataplane/instance.js'
 import { VeerError } from '../errors.js'
 import type { Explanation } from '../maps/generated.js'
@@ -99,7 +100,7 @@ interface Way {
 }
 
 function interfaceOf({ name: instance, maps }: Instance, wanted: string | undefined): Way {
-  const attached = [...maps.interfaces.entries()].sort(([a], [b]) => a - b)
+  const attached = [...new InterfaceTable(maps.interfaces).entries()].sort(([a], [b]) => a - b)
   const found = attached.find(([, { name }]) => wanted === undefined || name === wanted)
   if (found !== undefined) return { ifindex: found[0], name: found[1].name, mac: macFromBytes(found[1].mac) }
   const names = attached.map(([, { name }]) => name).join(', ') || 'none'

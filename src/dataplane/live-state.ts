@@ -5,6 +5,7 @@ import type { Dest, Interface, Service, ServiceKey, Settings, Vip } from '../map
 import { DestFlag, Scheduler, ServiceFlag, destCodec, schedulerNames, vipCodec } from '../maps/generated.js'
 import { addressFromWords } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
+import { InterfaceTable } from './interface-table.js'
 import type { LbMaps } from './lb-maps.js'
 import { NO_RING, ringSeal } from './ring-store.js'
 import { VipTable } from './vip-table.js'
@@ -52,7 +53,7 @@ export interface LiveState {
 
 /** What is attached, without the tables. */
 export function readAttached(maps: LbMaps): Pick<LiveState, 'interfaces'> {
-  return { interfaces: new Map(maps.interfaces.entries()) }
+  return { interfaces: new Map(new InterfaceTable(maps.interfaces).entries()) }
 }
 
 /** Reads everything but the rings' slots, conns and counters. */

@@ -14,6 +14,7 @@ export const Limit = {
   maxServices: 4096,
   maxDests: 65536,
   maxInterfaces: 64,
+  interfaceSlots: 256,
   maxRings: 8192,
   ringChunk: 64,
   ringMax: 131072,
@@ -688,6 +689,20 @@ export const interfaceCodec = new Codec<Interface>(
   }),
 )
 
+/** `struct lb_interface_slot`, 28 bytes. */
+export interface InterfaceSlot {
+  ifindex: number
+  interface: Interface
+}
+
+/** Codec of {@link InterfaceSlot}. */
+export const interfaceSlotCodec = new Codec<InterfaceSlot>(
+  struct('lb_interface_slot', 28, {
+    ifindex: [0, u32],
+    interface: [4, interfaceCodec.layout],
+  }),
+)
+
 /** `struct lb_limit_bucket`, 8 bytes. */
 export interface LimitBucket {
   tick: number
@@ -1093,9 +1108,9 @@ export const xdpLb = {
       fragmentCodec,
     ),
     interfaces: plainMap(
-      { name: 'interfaces', type: MapType.hash, flags: 0x80 },
+      { name: 'interfaces', type: MapType.array, flags: 0x80 },
       u32Codec,
-      interfaceCodec,
+      interfaceSlotCodec,
     ),
     limits: plainMap({ name: 'limits', type: MapType.array, flags: 0x0 }, u32Codec, limitBucketCodec),
     meta: plainMap({ name: 'meta', type: MapType.array, flags: 0x80 }, u32Codec, metaCodec),

@@ -3,6 +3,7 @@ import { applyReconciliation } from '../../src/control/apply.js'
 import { changesOf } from '../../src/control/changes.js'
 import { disruptionOf } from '../../src/control/disruption.js'
 import type { Config } from '../../src/config/schema.js'
+import { InterfaceTable } from '../../src/dataplane/interface-table.js'
 import { VipTable } from '../../src/dataplane/vip-table.js'
 import { ConnState, DestFlag } from '../../src/maps/generated.js'
 import { macBytes } from '../../src/net/mac.js'
@@ -162,7 +163,7 @@ describe('an edit behind our back', () => {
     ],
     ['a timeout', settings({ timeoutTicks: Object.values(ConnState).map(() => 1) }), expect.arrayContaining(['change timeouts.tcp'])],
     ['a missing way to send', (kernel) => kernel.maps.txPorts.delete(LO.ifindex), ['add interfaces.lo.tx']],
-    ['an interface that is gone', (kernel) => kernel.maps.interfaces.delete(LO.ifindex), ['add interfaces.lo']],
+    ['an interface that is gone', (kernel) => new InterfaceTable(kernel.maps.interfaces).delete(LO.ifindex), ['add interfaces.lo']],
     [
       'the other era',
       (kernel) => settings({ era: kernel.live().settings.era ^ 1 })(kernel),

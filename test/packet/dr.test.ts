@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Limit } from '../../src/maps/generated.js'
 import { expectPacket } from '../support/packet/diff.js'
 import { verifyChecksums } from '../support/packet/verify.js'
 import { scapyVerdict } from '../support/scapy.js'
@@ -6,6 +7,7 @@ import { ah, destinationOptions, fragment, hopByHop, routing, vlan } from '../su
 import { eth, packet, payload, type Layer, type Packet } from '../support/packet/build.js'
 import { Director } from './director.js'
 import {
+  CLIENT_PORT,
   connOf,
   delivered,
   destOf,
@@ -103,6 +105,18 @@ describe.each(KINDS)('dr: $name', ({ family, protocol }) => {
       'passOtherHost',
     )
     director.expectSameState()
+  })
+
+  it('knows its interface, though others were first at its place in the table', async () => {
+    const interfaces = new Map([1, 2].map((turn) => [INGRESS + turn * Limit.interfaceSlots, STRANGER_MAC]))
+    const director = await Director.serving(
+      world((table) => {
+        for (const [ifindex, mac] of table.interfaces) interfaces.set(ifindex, mac)
+        table.interfaces = interfaces
+      }),
+    )
+    expect(director.send(request(family, protocol)).verdict).toBe('forwardNew')
+    expect(director.send(request(family, protocol, { sport: CLIENT_PORT + 1, dstMac: STRANGER_MAC })).verdict).toBe('passOtherHost')
   })
 
   it('passes a frame from an interface that is not ours', async () => {

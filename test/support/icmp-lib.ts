@@ -1,5 +1,6 @@
 /** test/bpf/icmp_lib.c: the dataplane's headers about ICMP under BPF_PROG_TEST_RUN, one function a program. */
 import { be16, struct, u32, u8 } from '../../src/btf/layout.js'
+import { InterfaceTable } from '../../src/dataplane/interface-table.js'
 import { addressFromWords, addressToWords, type AddressWords } from '../../src/net/address.js'
 import { macBytes } from '../../src/net/mac.js'
 import { Codec, u32Codec } from '../../src/maps/codec.js'
@@ -141,7 +142,7 @@ export class IcmpLib implements Disposable {
     const spec = CollectionSpec.parse(readFileSync(OBJECT), 'icmp_lib')
     for (const map of UNUSED) spec.map(map).maxEntries = 1
     const lib = new IcmpLib(await Collection.load(spec, icmpLib))
-    lib.maps.interfaces.set(INGRESS, { mac: macBytes(mac), mode: XdpMode.generic, name: 'lo' })
+    new InterfaceTable(lib.maps.interfaces).set(INGRESS, { mac: macBytes(mac), mode: XdpMode.generic, name: 'lo' })
     return lib
   }
 

@@ -1,4 +1,5 @@
 /** Makes the maps of a dataplane say what a {@link Table} says. */
+import { InterfaceTable } from '../../../src/dataplane/interface-table.js'
 import { VipTable } from '../../../src/dataplane/vip-table.js'
 import { addressToWords } from '../../../src/net/address.js'
 import { macBytes } from '../../../src/net/mac.js'
@@ -148,8 +149,9 @@ function writeSettings(maps: LbMaps, table: Table, clock: TestClock): void {
 /** The whole configuration of a table but for VIPs' addresses; conns and counters are {@link writeFlows}'s. */
 export function writeConfiguration(maps: LbMaps, table: Table, rings: RingIndex, clock: TestClock): void {
   writeSettings(maps, table, clock)
+  const interfaces = new InterfaceTable(maps.interfaces)
   for (const [ifindex, mac] of table.interfaces) {
-    maps.interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
+    interfaces.set(ifindex, { mac: macBytes(mac), mode: abi.XdpMode.native, name: `if${ifindex}` })
   }
   for (const ifindex of table.txPorts) maps.txPorts.set(ifindex, LOOPBACK)
   for (const key of [...maps.peers.keys()]) maps.peers.delete(key)
