@@ -15,13 +15,16 @@ export const labDirectory = (name: string): string => `${LABS}/${name}`
 
 export const bpffsOf = (name: string): string => `${labDirectory(name)}/bpf`
 
-/** Where veer keeps the lock of the lab's instance. */
-const lockOf = (name: string): string => `/run/veer/${name}.lock`
+/** What veer keeps of the lab's instance: its lock, and which ports it reserved. */
+const recordsOf = (name: string): string[] => ['lock', 'ports'].map((kind) => `/run/veer/${name}.${kind}`)
 
-/** The namespaces of a lab: its name and the host's. */
+/** Where probes of an instance leave from. */
+const PROBES = 'veer-probe-'
+
+/** The namespaces of a lab: its name and the host's; and those of probes of its instances, which have its name or begin with it. */
 export function namespacesOf(name: string): string[] {
   if (!existsSync(NAMESPACES)) return []
-  return readdirSync(NAMESPACES).filter((namespace) => namespace.startsWith(`${name}-`))
+  return readdirSync(NAMESPACES).filter((namespace) => `${namespace.replace(PROBES, '')}-`.startsWith(`${name}-`))
 }
 
 /** Claims a name for a lab of this process that no other lab has. */
@@ -45,7 +48,7 @@ export function removeLab(name: string): void {
   unmount(bpffsOf(name))
   for (const namespace of namespaces) spawnSync('ip', ['netns', 'delete', namespace])
   rmSync(labDirectory(name), { recursive: true, force: true })
-  rmSync(lockOf(name), { force: true })
+  for (const record of recordsOf(name)) rmSync(record, { force: true })
 }
 
 function endProcesses(namespace: string): void {
@@ -66,7 +69,7 @@ function unmount(directory: string): void {
 }
 
 /** The processes whose labs there are: `veer-PID-N`. */
-const LAB_NAME = /^(veer-(\d+)-\d+)(-|$)/
+const LAB_NAME = /^(?:veer-probe-)?(veer-(\d+)-\d+)(-|$)/
 
 /** Names of labs on this machine whose process has died without removing them. */
 export function staleLabs(): string[] {

@@ -1,12 +1,12 @@
 /** The director as a whole: attach, plan, apply, detach. Every call reads the maps; nothing is remembered between two. */
-import { existsSync, readdirSync, rmdirSync } from 'node:fs'
-import { dirname } from 'node:path'
 import type { Config } from '../config/schema.js'
 import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins } from '../dataplane/instance.js'
 import { readAttached, readLiveState } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
+import type { ProbeTarget } from '../health/protocol.js'
+import type { PinDirectory } from '../loader/pin.js'
 import { DestFlag, Limit } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
 import { ensureBpffs } from '../system/bpffs.js'
@@ -28,10 +28,14 @@ import { knownMacs, probeNeighbours } from './neighbours.js'
 import { NewAttachments } from './new-attachments.js'
 import type { Plan } from './plan.js'
 import { summarise } from './plan.js'
+import { ensureProbePath, probePathFaults } from './probe-path.js'
+import { pathByMaps, planProbePath, settleProbePath, targetsByMaps } from './probe-path-step.js'
+import { wantsProbePath } from './probe-sources.js'
 import type { Reconciliation } from './reconcile.js'
 import { reconcile } from './reconcile.js'
 import type { ReplyMechanism } from './reply-hooks.js'
-import { attachReplies, detachReply, pinnedReplyHooks, wantedReplyHooks } from './reply-hooks.js'
+import { removeHostTraces, removePinned } from './removal.js'
+import { attachReplies, wantedReplyHooks } from './reply-hooks.js'
 import type { Link, Via } from './target.js'
 import { buildTarget } from './target.js'
 import { announceNewVips, bindVips, unbindVips, updateMulticastFilters } from './vip-presence.js'
@@ -73,8 +77,9 @@ export class Director {
       try {
         return await this.#apply(instance, config, (attached) => instance.pin(attached.pins))
       } catch (error) {
-        this.#removeHostTraces(instance)
-        removeIfEmpty(dirname(instance.pins.path))
+        const { namespace, name } = this.#options
+        removeHostTraces(instance, namespace)
+        await removePinned(instance.pins, namespace, name)
         throw error
       }
     })
@@ -83,8 +88,7 @@ export class Director {
   /** Makes the live state equal to the configuration; on failure the old state goes on serving. */
   apply(config: Config): Promise<Plan> {
     return this.#locked(async () => {
-      using instance = Instance.open(this.#options)
-      requireNamespace(instance, this.#options.namespace)
+      using instance = this.#open()
       return await this.#apply(instance, config, (attached) => attached.pinTo(instance.pins))
     })
   }
@@ -92,8 +96,7 @@ export class Director {
   /** What {@link apply} would do. */
   async plan(config: Config): Promise<Plan> {
     requireCapabilities()
-    using instance = Instance.open(this.#options)
-    requireNamespace(instance, this.#options.namespace)
+    using instance = this.#open()
     checkConnsSize(instance, config)
     const { namespace } = this.#options
     const host = this.#readHost(config)
@@ -101,14 +104,14 @@ export class Director {
     const attachments = { namespace, config, facts: host.attached, live: readAttached(instance.maps) }
     const links = wantedLinks(attachments)
     const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
-    return summarise(instance, namespace, plan, attachmentChanges(instance, attachments))
+    const probes = planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
+    return summarise(instance, namespace, plan, [...attachmentChanges(instance, attachments), ...probes.changes])
   }
 
   /** Replaces programs of another version over the same maps. Returns whether there was one. */
   upgrade(): Promise<boolean> {
     return this.#locked(async () => {
-      using instance = Instance.open(this.#options)
-      requireNamespace(instance, this.#options.namespace)
+      using instance = this.#open()
       return await instance.upgrade(this.#options.namespace)
     })
   }
@@ -131,28 +134,58 @@ export class Director {
 
   /** Removes everything that the instance made. Throws `LB_ERR_INSTANCE_MISSING` when there is nothing. */
   detach(): Promise<void> {
-    return this.#locked(() => {
+    return this.#locked(async () => {
+      const { namespace, name } = this.#options
       const pins = instancePins(this.#options)
       if (!this.attached && pins.list('links').length === 0) {
-        throw new VeerError('LB_ERR_INSTANCE_MISSING', `instance ${this.#options.name} is not attached`, {
+        throw new VeerError('LB_ERR_INSTANCE_MISSING', `instance ${name} is not attached`, {
           hint: `nothing is pinned in ${pins.path}`,
         })
       }
-      const links = pins.list('links').map((name) => pins.openLink(name))
-      try {
-        // An interface that has gone took its namespace's traces with it.
-        const reachable = links.some((link) => link.info().ifindex !== 0)
-        using instance = Instance.openReadable(this.#options)
-        if (instance !== undefined && reachable) requireNamespace(instance, this.#options.namespace)
-        if (instance !== undefined && reachable) this.#removeHostTraces(instance)
-        this.#options.namespace.run(() => pinnedReplyHooks(pins).forEach((hook) => detachReply(pins, hook)))
-        for (const link of links) link.detach()
-        pins.removeAll()
-        removeIfEmpty(dirname(pins.path))
-      } finally {
-        for (const link of links) link.close()
-      }
+      // An interface that has gone took its namespace's traces with it.
+      const reachable = pins.list('links').some((link) => isOnInterface(pins, link))
+      using instance = Instance.openReadable(this.#options)
+      if (instance !== undefined && reachable) requireNamespace(instance, namespace)
+      if (instance !== undefined && reachable) removeHostTraces(instance, namespace)
+      await removePinned(pins, namespace, name)
     })
+  }
+
+  /**
+   * Puts back what is missing or wrong of the path that probes take, if the configuration wants one. Returns what was
+   * wrong, a phrase for each piece.
+   */
+  async mendProbePath(config: Config): Promise<string[]> {
+    if (!wantsProbePath(config) || this.#probePathIsRight(config)) return []
+    return this.#locked(async () => {
+      using instance = this.#open()
+      const path = pathByMaps(instance, config, this.#readHost(config).attached)
+      return await ensureProbePath(instance, this.#options.namespace, path)
+    })
+  }
+
+  #probePathIsRight(config: Config): boolean {
+    using instance = this.#open()
+    const path = pathByMaps(instance, config, this.#readHost(config).attached)
+    return probePathFaults(instance, this.#options.namespace, path).length === 0
+  }
+
+  /** The destinations to be checked, as they are now. */
+  probeTargets(config: Config): ProbeTarget[] {
+    using instance = Instance.open(this.#options)
+    return targetsByMaps(instance, config, this.#readHost(config).attached)
+  }
+
+  /** The instance, which must be of this namespace. */
+  #open(): Instance {
+    const instance = Instance.open(this.#options)
+    try {
+      requireNamespace(instance, this.#options.namespace)
+      return instance
+    } catch (error) {
+      instance.close()
+      throw error
+    }
   }
 
   #locked<T>(work: () => Promise<T> | T): Promise<T> {
@@ -171,7 +204,7 @@ export class Director {
     }
   }
 
-  /** @param pin - keeps what was attached, the last step that can fail */
+  /** @param pin - keeps what was attached; after it only the path of probes can fail */
   async #apply(instance: Instance, config: Config, pin: (attached: NewAttachments) => void): Promise<Plan> {
     const { namespace, replyMechanism } = this.#options
     checkConnsSize(instance, config)
@@ -182,7 +215,8 @@ export class Director {
     const changes = attachmentChanges(instance, attachments)
     const links = attachMissing(instance, attachments, attached)
     const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
-    const result = summarise(instance, namespace, plan, changes)
+    const probes = planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
+    const result = summarise(instance, namespace, plan, [...changes, ...probes.changes])
     const replies = wantedReplyHooks(config, host.attached)
     namespace.run(() => {
       // Before the first request goes to a real of nat.
@@ -193,6 +227,7 @@ export class Director {
     namespace.run(() => detachUnwanted(instance, plan.removeInterfaces, replies))
     pin(attached)
     attached.settle()
+    await settleProbePath(instance, namespace, probes)
     return result
   }
 
@@ -239,15 +274,6 @@ export class Director {
     }
     announceNewVips(before, after, links, neighbours)
   }
-
-  /** Addresses and multicast filters, as the maps tell of them. */
-  #removeHostTraces(instance: Instance): void {
-    const { vips, interfaces } = readLiveState(instance.maps)
-    const links = [...interfaces].map(([ifindex, { name }]) => ({ name, ifindex }) as Link)
-    const flagged = vips.map(({ address, value }) => ({ address, flags: value.flags }))
-    unbindVips(vips, new Map(), this.#options.namespace, links[0]?.name ?? 'lo')
-    updateMulticastFilters(flagged, [], links, this.#options.namespace)
-  }
 }
 
 /** All interfaces and the routes of the host, and the interfaces of the configuration. */
@@ -255,9 +281,9 @@ type Host = HostRoutes & { attached: InterfaceFacts[] }
 
 const nextHopOf = ({ nextHop, link }: Via): NeighbourTarget => ({ address: nextHop, ifindex: link.ifindex })
 
-/** The directory that the instances of one BPF filesystem share. */
-function removeIfEmpty(directory: string): void {
-  if (existsSync(directory) && readdirSync(directory).length === 0) rmdirSync(directory)
+function isOnInterface(pins: PinDirectory, name: string): boolean {
+  using link = pins.openLink(name)
+  return link.info().ifindex !== 0
 }
 
 function checkConnsSize(instance: Instance, config: Config): void {

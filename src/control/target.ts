@@ -4,6 +4,8 @@ import { ticksOf } from '../dataplane/clock.js'
 import type { Interface, Settings } from '../maps/generated.js'
 import { ConnState, Echo, VipFlag, XdpMode } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
+import type { ProbeSettings } from './probe-settings.js'
+import { probeSettings } from './probe-settings.js'
 
 /** An interface that the program is, or is to be, attached to. */
 export interface Link {
@@ -52,7 +54,7 @@ export interface TargetVip {
 /** What of `struct lb_settings` a configuration decides. */
 export type TargetSettings = Pick<
   Settings,
-  'timeoutTicks' | 'peers' | 'rearmTicks' | 'fragmentTicks' | 'lblcTicks' | 'answerTokens'
+  'timeoutTicks' | 'peers' | 'rearmTicks' | 'fragmentTicks' | 'lblcTicks' | 'answerTokens' | keyof ProbeSettings
 >
 
 export interface Target {
@@ -125,7 +127,7 @@ export function buildTarget(input: TargetInput): Target {
     destinations: each.reals.map((real) => destination(real, input)),
   }))
   return {
-    settings: settingsOf(config, hz),
+    settings: settingsOf(config, links, hz),
     peers: config.peers,
     interfaces: new Map(links.map((link) => [link.ifindex, interfaceEntry(link)])),
     vips: vipsOf(services),
@@ -133,7 +135,7 @@ export function buildTarget(input: TargetInput): Target {
   }
 }
 
-function settingsOf(config: Config, hz: number): TargetSettings {
+function settingsOf(config: Config, links: readonly Link[], hz: number): TargetSettings {
   return {
     timeoutTicks: timeoutTicks(config, hz),
     peers: config.peers.length,
@@ -141,6 +143,7 @@ function settingsOf(config: Config, hz: number): TargetSettings {
     fragmentTicks: ticksOf(FIXED.fragment, hz),
     lblcTicks: ticksOf(FIXED.lblc, hz),
     answerTokens: FIXED.answers,
+    ...probeSettings(config, links),
   }
 }
 

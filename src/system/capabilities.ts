@@ -24,7 +24,7 @@ export const DATAPLANE_CAPABILITIES: readonly Capability[] = [
   'CAP_NET_RAW',
 ]
 
-/** The same in another network namespace, or where the BPF filesystem must first be mounted. */
+/** The same in another network namespace, as probes need one, or where the BPF filesystem must first be mounted. */
 export const NAMESPACE_CAPABILITIES: readonly Capability[] = [...DATAPLANE_CAPABILITIES, 'CAP_SYS_ADMIN']
 
 /** Those of `needed` that are not in `effective`, a bit mask as /proc/PID/status shows in CapEff. */

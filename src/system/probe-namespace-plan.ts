@@ -66,6 +66,7 @@ function piecesOf(spec: ProbeNamespaceSpec, facts: ProbeNamespaceFacts, settings
     ...innerPieces(spec, inner),
     ...settingPieces('inside', settings.device, facts.innerSettings),
     upPiece('inside', spec.innerDevice, inner),
+    groPiece(spec, inner),
     ...routes.filter((route) => !ways.some((way) => isDefault(route, way))).map(strayRoute),
     // A family that is without an address for a moment loses its routes and neighbours.
     ...spec.addresses.map((address) => addressPiece(spec, address, inner)),
@@ -144,16 +145,24 @@ function hostPieces({ hostDevice, hostMac, mtu }: ProbeNamespaceSpec, host: Devi
 function innerPieces(spec: ProbeNamespaceSpec, inner: InnerFacts | undefined): Piece[] {
   const { innerDevice: name, innerMac: mac, mtu } = spec
   const set = (...args: string[]): Step[] => [inside('ip', 'link', 'set', 'dev', name, ...args)]
-  const offload = (wrong: string, isWrong: boolean, feature: string, value: string): Piece => {
-    return { wrong: isWrong ? wrong : undefined, steps: [inside('ethtool', '-K', name, feature, value)] }
-  }
   const asks = inner?.arp === true ? `${name} asks by ARP and ND` : undefined
+  const sums = inner?.txChecksums === true ? `checksum offload of ${name} is on` : undefined
   return [
     { wrong: asks, steps: set('arp', 'off'), undoesRest: true },
     ...macAndMtu(name, { mac, mtu }, inner, set).map((piece) => ({ ...piece, undoesRest: true })),
-    offload(`generic receive offload of ${name} is off`, inner?.gro === false, 'gro', 'on'),
-    offload(`checksum offload of ${name} is on`, inner?.txChecksums === true, 'tx', 'off'),
+    { wrong: sums, steps: [inside('ethtool', '-K', name, 'tx', 'off')] },
   ]
+}
+
+/**
+ * Without it frames that XDP sends into the pair are lost. It is the switching on, of a device that is up, that lets the
+ * other end take them (veth_set_features() in drivers/net/veth.c).
+ */
+function groPiece({ innerDevice: name }: ProbeNamespaceSpec, inner: InnerFacts | undefined): Piece {
+  return {
+    wrong: inner?.gro === false ? `generic receive offload of ${name} is off` : undefined,
+    steps: ['off', 'on'].map((value) => inside('ethtool', '-K', name, 'gro', value)),
+  }
 }
 
 function macAndMtu(
