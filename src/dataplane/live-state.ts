@@ -7,7 +7,7 @@ import { addressFromWords } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
 import { InterfaceTable } from './interface-table.js'
 import type { LbMaps } from './lb-maps.js'
-import { NO_RING, ringSeal } from './ring-store.js'
+import { NO_RING, ringSeal, storedRings } from './ring-store.js'
 import { VipTable } from './vip-table.js'
 
 export interface LiveVip {
@@ -64,7 +64,10 @@ export function readLiveState(maps: LbMaps): LiveState {
   const table = maps.dests.raw.readAll()
   const byService = destinationsByService(table)
   const entries = [...maps.services.entries()]
-  const ringIds = new Map([...maps.rings.ids()].filter(([, id]) => id !== 0))
+  const ringIds = storedRings(
+    maps,
+    entries.map(([, value]) => value),
+  )
   const addressOf = new Map(vips.map((vip) => [vip.id, vip.address]))
   const services = entries
     .filter(([key]) => key.era === settings.era)

@@ -1,7 +1,7 @@
 /** Rings as the dataplane reads them: destination ids in chunks of an inner array map. */
 import { crc32 } from 'node:zlib'
 import type { BpfMap } from '../maps/bpf-map.js'
-import type { RingChunk } from '../maps/generated.js'
+import type { RingChunk, Service } from '../maps/generated.js'
 import { Limit, ringChunkCodec } from '../maps/generated.js'
 import type { LbMaps } from './lb-maps.js'
 
@@ -106,9 +106,36 @@ function chunkKeys(count: number): Buffer {
   return Buffer.from(keys.buffer)
 }
 
-/** Takes rings out of the map; indices that hold none are passed over. */
+const FREE = 'ring_free'
+
+/**
+ * Takes rings out of the map; indices that hold none are passed over. The kernel waits for a grace period in every
+ * delete, and has no batch of them, but of updates: several rings give way to one map that is no ring.
+ */
 export function removeRings(maps: LbMaps, indices: readonly number[]): void {
-  maps.rings.deleteMany(indices)
+  if (indices.length <= 1) return maps.rings.deleteMany(indices)
+  using none = maps.rings.createInner({ name: FREE, maxEntries: 1 })
+  maps.rings.setMany(indices.map((index) => [index, none]))
+}
+
+/** Indices that hold a ring, whether a service uses it or not, with the ids of the rings' maps. */
+export function storedRings(maps: LbMaps, services: Iterable<Pick<Service, 'ring' | 'ringSize'>>): Map<number, number> {
+  const used = new Set<number>()
+  for (const { ring, ringSize } of services) if (ringSize > 0) used.add(ring)
+  const free = new Map<number, boolean>()
+  return new Map(
+    [...maps.rings.ids()].filter(([index, id]) => {
+      if (id === 0 || used.has(index)) return id !== 0
+      const known = free.get(id) ?? isFree(maps, index)
+      free.set(id, known)
+      return !known
+    }),
+  )
+}
+
+function isFree(maps: LbMaps, index: number): boolean {
+  using map = maps.rings.get(index)
+  return map?.info.name === FREE
 }
 
 /** A ring as it is in the kernel, undefined when there is none at `index`. */

@@ -64,6 +64,19 @@ describe('an apply', () => {
     expect([...kernel.live().ringIndices].length).toBe(rings.length)
   })
 
+  it('gives the places of rings that went together to others', async () => {
+    const kernel = await Kernel.open(configOf(ALL))
+    const places = (): number[] => [...kernel.maps.rings.ids()].flatMap(([index, id]) => (id === 0 ? [] : [index]))
+    const first = places()
+    kernel.become(configOf([]))
+    expect([...kernel.live().ringIndices]).toEqual([])
+    kernel.become(configOf([UDP]))
+    kernel.become(configOf(ALL))
+    expect(kernel.observe()).toEqual(expected(configOf(ALL), kernel))
+    expect(kernel.live().ringIndices.size).toBe(ALL.length)
+    expect(places().every((index) => index <= 2 * first.length)).toBe(true)
+  })
+
   it('tells how many slots of each changed ring move', async () => {
     const mh = { scheduler: { name: 'mh', tableSize: 251 } } as unknown as ServiceFields
     const before = [{ ...WEB, ...mh, reals: ['10.0.0.11', '10.0.0.12', '10.0.0.13'] }, UDP]
@@ -336,7 +349,7 @@ describe('an apply of which a write fails', () => {
     expect(kernel.observe()).toEqual(fresh.observe())
     expect(tried).toEqual(expect.arrayContaining(['dests.setMany', 'rings.setMany', 'services.setMany', 'settings.set']))
     expect(tried.slice(tried.indexOf('settings.set') + 1)).toEqual(
-      expect.arrayContaining(['dests.setMany', 'services.deleteMany', 'rings.deleteMany']),
+      expect.arrayContaining(['dests.setMany', 'services.deleteMany', 'rings.setMany']),
     )
   })
 
