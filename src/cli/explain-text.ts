@@ -32,6 +32,8 @@ function sentence(decision: Decision): string {
       return 'a SYN starts the conn over'
     case 'real_gone':
       return "the conn's real is not configured any more"
+    case 'ping':
+      return 'a gateway ping: no conn is made'
     case 'service':
       return `service ${decision.service}, ${decision.forward} (${FORWARD_WORDS[decision.forward] ?? ''})`
     case 'template':

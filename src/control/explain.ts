@@ -7,12 +7,13 @@ import { InterfaceTable } from '../dataplane/interface-table.js'
 import type { Instance } from '../dataplane/instance.js'
 import { VeerError } from '../errors.js'
 import type { Explanation } from '../maps/generated.js'
-import { forwardNames, schedulerNames, Step, verdictNames } from '../maps/generated.js'
-import { formatEndpoint } from '../net/address.js'
+import { forwardNames, Limit, schedulerNames, Step, verdictNames } from '../maps/generated.js'
+import { familyOf, formatEndpoint } from '../net/address.js'
 import type { Endpoint } from '../net/endpoint.js'
 import { macFromBytes } from '../net/mac.js'
 import type { PacketFields, PacketSummary, TcpFlag } from '../net/packet.js'
 import { buildPacket, readPacket } from '../net/packet.js'
+import { pingOptions } from '../net/ping.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import { requireNamespace } from './attached-namespace.js'
 
@@ -29,6 +30,8 @@ export interface ExplainRequest {
   to: Endpoint
   protocol: PacketFields['protocol']
   flags: readonly TcpFlag[]
+  /** A gateway ping, as `veer ping` sends it; of tcp only. */
+  ping?: boolean | undefined
   /** Where it comes in; undefined: the first attached interface. */
   interface?: string | undefined
   /** undefined: a MAC that is nobody's. */
@@ -38,7 +41,7 @@ export interface ExplainRequest {
 /** One decision; the first word is `enum lb_step`'s name. */
 export type Decision =
   | { step: 'vip'; vip: string }
-  | { step: 'no_conn' | 'expired' | 'reused' | 'real_gone' | 'template_bad' | 'no_template' | 'clash' | 'quoted' }
+  | { step: 'no_conn' | 'expired' | 'reused' | 'real_gone' | 'template_bad' | 'no_template' | 'clash' | 'quoted' | 'ping' }
   | { step: 'conn'; state: string; expiresSeconds: number }
   | { step: 'service'; service: string; scheduler: string; forward: string }
   | { step: 'template'; real: string }
@@ -78,6 +81,7 @@ export async function explainPacket(
     sourcePort: request.from.port,
     destinationPort: request.to.port,
     ttl: TTL,
+    ...(request.ping === true && { options: pingOptions(familyOf(request.from.address), Limit.pingMagic) }),
   })
   using dryRun = await openDryRun(instance, namespace)
   const { verdict, output, explanation } = dryRun.run(frame, ifindex)
@@ -129,6 +133,7 @@ function decisionsOf(explanation: Explanation, { maps, clock }: Instance): Decis
     ...when(took(Step.expired), { step: 'expired' }),
     ...when(took(Step.reused), { step: 'reused' }),
     ...when(took(Step.realGone), { step: 'real_gone' }),
+    ...when(took(Step.ping), { step: 'ping' }),
     ...(service === undefined
       ? []
       : [{ step: 'service', service: service.name, scheduler, forward: forwardNames[service.forward] ?? '?' } as const]),

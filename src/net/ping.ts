@@ -63,13 +63,19 @@ const next = (sequence: number): number => (sequence + 1) >>> 0
 
 /** The SYN. */
 export function pingSyn(ping: PingSyn): Uint8Array {
+  const options = pingOptions(familyOf(ping.source), ping.mark)
+  return buildPacket({ ...addressed(ping), flags: ['SYN'], sequence: ping.sequence, options })
+}
+
+/** The TCP options of a SYN with this timestamp value. */
+export function pingOptions(family: Family, mark: number): Uint8Array {
   const options = new Uint8Array(16)
   const view = new DataView(options.buffer)
   options.set([OPTIONS.mss, 4])
-  view.setUint16(2, MSS[familyOf(ping.source)])
+  view.setUint16(2, MSS[family])
   options.set([OPTIONS.nop, OPTIONS.nop, OPTIONS.timestamps, TIMESTAMPS_BYTES], 4)
-  view.setUint32(8, ping.mark)
-  return buildPacket({ ...addressed(ping), flags: ['SYN'], sequence: ping.sequence, options })
+  view.setUint32(8, mark)
+  return options
 }
 
 /** Ends what the SYN has begun at the real with this MAC. */

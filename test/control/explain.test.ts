@@ -3,6 +3,7 @@ import type { Explained, ExplainRequest } from '../../src/control/explain.js'
 import { explainPacket } from '../../src/control/explain.js'
 import type { Config } from '../../src/config/schema.js'
 import type { HasRaw } from '../../src/maps/map-of-maps.js'
+import { addressToWords } from '../../src/net/address.js'
 import { parseEndpointPattern } from '../../src/net/endpoint.js'
 import { NetworkNamespace } from '../../src/system/netns.js'
 import { CLIENT, request, VIP } from '../packet/world.js'
@@ -63,6 +64,22 @@ async function explainOnly(kernel: Kernel, asked?: Asked): Promise<Explained> {
 const steps = ({ decisions }: Explained): string[] => decisions.map(({ step }) => step)
 
 describe('explain', () => {
+  it('a gateway ping: scheduled like a SYN, or dropped, by where it comes from', async () => {
+    const kernel = await attached(configOf([WEB]))
+    expect((await explainOnly(kernel, { ping: true })).verdict).toBe('forward_new')
+    const settings = kernel.maps.settings.get(0)
+    if (settings === undefined) throw new Error('settings has no entry')
+    kernel.maps.settings.set(0, { ...settings, pingSources: 1 })
+    const refused = await explainOnly(kernel, { ping: true })
+    expect([refused.verdict, steps(refused)]).toEqual(['drop_ping', ['vip', 'ping']])
+    kernel.maps.pingSources.set({ prefixLen: 128, addr: addressToWords(CLIENT[4]) }, 1)
+    const forwarded = await explainOnly(kernel, { ping: true })
+    expect(forwarded.verdict).toBe('forward_ping')
+    expect(steps(forwarded)).toEqual(['vip', 'no_conn', 'ping', 'service', 'scheduled', 'dest'])
+    expect(forwarded.after).toMatchObject({ destinationMac: macOf(REAL), ttl: 63 })
+    expect((await explainOnly(kernel)).verdict).toBe('forward_new')
+  })
+
   it('a new flow of dr: service, scheduler, real, and the packet before and after', async () => {
     const kernel = await attached(configOf([WEB]))
     const explained = await explainOnly(kernel)

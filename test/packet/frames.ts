@@ -28,6 +28,7 @@ import {
   type Layer,
 } from '../support/packet/build.js'
 import { concat } from '../support/packet/bytes.js'
+import { leavingFrame, probeFrame } from './probe-frames.js'
 import type { Ipv4Fields } from '../support/packet/ip.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
 import {
@@ -222,6 +223,7 @@ const inwardError = fc.tuple(flowEnds, errorType, quotedLength).map(([ends, type
 const wellFormed: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 9, arbitrary: plain },
   { weight: 1, arbitrary: inwardError },
+  { weight: 3, arbitrary: probeFrame },
 )
 
 /** A packet of a real to a client. */
@@ -309,6 +311,16 @@ export const anyFrame: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 2, arbitrary: padded(wellFormed) },
   { weight: 1, arbitrary: almostNoise },
   { weight: 1, arbitrary: noise },
+)
+
+/** Any frame out of the probes' namespace. */
+export const anyProbe: fc.Arbitrary<Uint8Array> = fc.oneof(
+  { weight: 6, arbitrary: leavingFrame },
+  { weight: 3, arbitrary: mutated(leavingFrame) },
+  { weight: 1, arbitrary: truncated(leavingFrame) },
+  { weight: 1, arbitrary: padded(leavingFrame) },
+  { weight: 1, arbitrary: probeFrame },
+  { weight: 1, arbitrary: wellFormed },
 )
 
 /** Any frame from a real's side. A test run at TC takes none that cannot hold the IP header that it announces. */

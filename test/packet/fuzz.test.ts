@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { Verdict } from '../../src/maps/generated.js'
 import type { VerdictName } from '../support/oracle.js'
 import { Director } from './director.js'
-import { anyAnswer, anyFrame } from './frames.js'
+import { anyAnswer, anyFrame, anyProbe } from './frames.js'
 import { randomWorld } from './random-world.js'
 import { world } from './world.js'
 
@@ -31,7 +31,10 @@ function throwFailure<T>({ failed, errorInstance, seed, counterexamplePath }: fc
 const sent = fc.oneof(
   { weight: 3, arbitrary: anyFrame.map((frame) => ({ from: 'client' as const, frame })) },
   { weight: 1, arbitrary: anyAnswer.map((frame) => ({ from: 'real' as const, frame })) },
+  { weight: 1, arbitrary: anyProbe.map((frame) => ({ from: 'probes' as const, frame })) },
 )
+/** Which program a frame goes through. */
+const WAY = { client: 'send', real: 'reply', probes: 'probe' } as const
 const frames = fc.array(sent, { minLength: FRAMES_PER_RUN, maxLength: FRAMES_PER_RUN })
 
 describe('any frame, under any configuration', () => {
@@ -39,11 +42,12 @@ describe('any frame, under any configuration', () => {
     'gets exactly the verdict, the action and the bytes that the oracle says, is counted once, and touches no other flow',
     async () => {
       const director = await Director.withReplies(world(), BUCKETS)
+      await director.lb.openProbe()
       const reached = new Set<VerdictName>()
       const property = fc.property(randomWorld, frames, (configuration, sequence) => {
         director.become(configuration())
         for (const { from, frame } of sequence) {
-          const { verdict } = from === 'client' ? director.send(frame) : director.reply(frame)
+          const { verdict } = director[WAY[from]](frame)
           reached.add(verdict)
         }
         director.expectSameState()

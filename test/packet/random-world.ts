@@ -2,12 +2,14 @@
 import fc from 'fast-check'
 import { plainService, serviceKey, type Destination, type Persistence, type Service, type Table } from '../support/oracle.js'
 import { EMPTY_PORT, TWIN_PORT } from './frames.js'
+import { randomProbes } from './probe-frames.js'
 import {
   addQueryService,
   connOf,
   destId,
   destOf,
   FAMILIES,
+  INGRESS,
   knowConn,
   makeNat,
   makePortZero,
@@ -65,7 +67,8 @@ const conditions: Partial<Destination>[] = [
   { mac: ROUTER_MAC },
   { weight: 0, effectiveWeight: 0 },
   { effectiveWeight: 0 },
-  { effectiveWeight: 0 },
+  { weight: 0, effectiveWeight: 0, down: true },
+  { effectiveWeight: 0, down: true },
   { weight: 3, effectiveWeight: 3 },
   { upper: 2 },
   { upper: 4, lower: 2 },
@@ -171,6 +174,7 @@ const choices = fc.record({
   groups: fc.array(fc.option(persistence, { nil: undefined, freq: 3 }), { minLength: 2, maxLength: 2 }),
   peers: fc.subarray([STRANGER_MAC, ROUTER_MAC], { maxLength: 1 }),
   answers: fc.boolean(),
+  probes: randomProbes,
 })
 
 /** A configuration; called twice it makes the same one for two sides to change. */
@@ -193,6 +197,8 @@ export const randomWorld: fc.Arbitrary<() => Table> = choices.map((chosen) => ()
     })
     for (const peer of chosen.peers) table.peers.add(peer)
     table.answerTokens = chosen.answers ? 1_000_000 : 0
+    table.txPorts.add(INGRESS)
+    chosen.probes(table)
   }),
 )
 

@@ -20,6 +20,7 @@ interface Options {
   flags: TcpFlag[]
   interface?: string
   fromMac?: string
+  ping: boolean
   json: boolean
 }
 
@@ -31,15 +32,16 @@ export function addExplain(program: Command): void {
     .requiredOption('--to <endpoint>', 'ADDRESS:PORT that it is for; icmp: ADDRESS', endpointOf)
     .addOption(protocolOption())
     .option('--flags <flags>', 'of tcp: SYN, ACK, FIN, RST, PSH, URG, ECE, CWR, joined by |', flagsOf, ['SYN'] as TcpFlag[])
+    .option('--ping', 'of tcp: the SYN of a gateway ping', false)
     .option('--interface <name>', 'where it comes in; default: the first attached')
     .option('--from-mac <mac>', "the frame's source MAC; default: nobody's", macOf)
     .option('--json', 'print JSON', false)
-    .action(async ({ from, to, proto: protocol, flags, json, ...way }: Options, command: Command) => {
-      const wrong = mistakeIn(from, to, protocol)
+    .action(async ({ from, to, proto: protocol, flags, ping, json, ...way }: Options, command: Command) => {
+      const wrong = mistakeIn({ from, to, protocol, ping })
       if (wrong !== undefined) command.error(`error: ${wrong}`)
       const options = globalOptions(command)
       using instance = openInstance(options)
-      const packet = { from: endpoint(from), to: endpoint(to), protocol, flags }
+      const packet = { from: endpoint(from), to: endpoint(to), protocol, flags, ping }
       const request = { ...packet, interface: way.interface, fromMac: way.fromMac }
       const explained = await explainPacket(instance, NetworkNamespace.open(options.netns), request)
       if (json) printJson({ ...explained, meaning: verdictMeaning(explained.verdict) })
@@ -51,7 +53,8 @@ function protocolOption(): Option {
   return new Option('--proto <protocol>', 'icmp: an echo request').choices(['tcp', 'udp', 'icmp']).makeOptionMandatory()
 }
 
-function mistakeIn(from: EndpointPattern, to: EndpointPattern, protocol: Options['proto']): string | undefined {
+function mistakeIn({ from, to, protocol, ping }: Pick<Options, 'from' | 'to' | 'ping'> & { protocol: Options['proto'] }): string | undefined {
+  if (ping && protocol !== 'tcp') return '--ping is of tcp'
   if (familyOf(from.address) !== familyOf(to.address)) return '--from and --to are of different families'
   const withoutPort = from.port === undefined || to.port === undefined
   return protocol !== 'icmp' && withoutPort ? `${protocol} needs a port behind both addresses` : undefined

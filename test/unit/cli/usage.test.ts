@@ -40,6 +40,7 @@ describe('wrong usage is said in one line', () => {
     [['conns', '--state', 'open'], `option '--state <name>' argument 'open' is invalid. Known are ${CONN_STATE_NAMES.join(', ')}`],
     [['explain', '--from', '192.0.2.2:1', '--to', '10.0.0.100:80'], "required option '--proto <protocol>' not specified"],
     [explain('192.0.2.2:1', '[2001:db8::1]:80'), '--from and --to are of different families'],
+    [[...explain('192.0.2.2:1', '10.0.0.100:80'), '--ping', '--proto', 'udp'], '--ping is of tcp'],
     [explain('192.0.2.2', '10.0.0.100:80'), 'tcp needs a port behind both addresses'],
     [explain('192.0.2.0/24:1', '10.0.0.100:80'), "option '--from <endpoint>' argument '192.0.2.0/24:1' is invalid. Write 10.0.0.1:80 or [2001:db8::1]:80"],
     [[...explain('192.0.2.2:1', '10.0.0.100:80'), '--flags', 'SYN|HUH'], "option '--flags <flags>' argument 'SYN|HUH' is invalid. Known are SYN, ACK, FIN, RST, PSH, URG, ECE, CWR, joined by |"],
