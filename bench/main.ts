@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { objection, printEnvironment, readEnvironment } from './environment.js'
 import { benchApply, printApply, printApplyTargets } from './apply.js'
+import { benchChecker, printChecker } from './checker.js'
 import { benchConns, printConns } from './conns.js'
 import { pinTo } from './cpu.js'
 import { benchLive, printLive, printLiveTargets } from './live.js'
@@ -13,7 +14,7 @@ import { DATAPLANE_OBJECT } from './objects.js'
 import { benchSweep, printSweep } from './sweep.js'
 import { benchTestrun, printTestrun } from './testrun.js'
 
-const PARTS = ['testrun', 'live', 'apply', 'sweep', 'memory', 'conns'] as const
+const PARTS = ['testrun', 'live', 'apply', 'sweep', 'memory', 'conns', 'checker'] as const
 type Part = (typeof PARTS)[number]
 
 interface Options {
@@ -23,6 +24,7 @@ interface Options {
   cpu: number
   object: string
   match: string
+  seconds: number
   json?: string
 }
 
@@ -44,6 +46,7 @@ const options = new Command('bench')
   .option('--cpu <n>', 'the CPU to measure on', wholeNumber, availableParallelism() - 1)
   .option('--object <file>', 'the dataplane to measure, to compare builds', DATAPLANE_OBJECT)
   .option('--match <text>', 'of the test run only packets whose name contains it', '')
+  .option('--seconds <n>', 'how long the checker is watched', positive, 120)
   .option('--json <file>', 'write the results there, too')
   .parse()
   .opts<Options>()
@@ -61,6 +64,11 @@ async function main(): Promise<void> {
     const conns = await benchConns(options.rounds)
     results.conns = conns
     print('conns: a table of a million', printConns(conns))
+  }
+  if (wanted('checker')) {
+    const checker = await benchChecker(options.seconds)
+    results.checker = checker
+    print('checker: 10,000 destinations every 2 s', printChecker(checker))
   }
   pinTo(options.cpu)
   if (wanted('testrun')) {

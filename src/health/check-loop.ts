@@ -21,7 +21,8 @@ interface Destination {
   /** What a check is made of: another text is another check. */
   readonly checkText: string
   readonly riseFall: RiseFall
-  last: CheckResult | undefined
+  /** The last one. */
+  change: HealthChange | undefined
 }
 
 export interface CheckLoopOptions {
@@ -114,15 +115,13 @@ export class CheckLoop {
     if (this.#destinations.get(target.key) !== destination) return
     const transition = riseFall.take(result.ok, target.check, this.#clock.now)
     if (transition === undefined) return
-    destination.last = result
-    this.#changes.set(target.key, { key: target.key, last: result, ...transition })
+    destination.change = { key: target.key, last: result, ...transition }
+    this.#changes.set(target.key, destination.change)
   }
 
   /** The maps know another state than we: they have not heard of ours, or have forgotten it. */
-  #insist({ target: { key, state: known }, riseFall, last }: Destination): void {
-    const { state, inARow } = riseFall
-    if (state === known || state === 'unknown' || last === undefined || this.#changes.has(key)) return
-    this.#changes.set(key, { key, state, last, inARow })
+  #insist({ target: { key, state }, change }: Destination): void {
+    if (change !== undefined && change.state !== state) this.#changes.set(key, change)
   }
 
   #tellChanges(): void {
@@ -153,7 +152,7 @@ function destinationOf(target: ProbeTarget, known: Destination | undefined): Des
   const checkText = JSON.stringify([check, destination, destinationPort])
   const learnt = known?.riseFall.state === 'unknown' && target.state !== 'unknown'
   if (known === undefined || learnt) {
-    return { target, checkText, riseFall: new RiseFall(target.state), last: undefined }
+    return { target, checkText, riseFall: new RiseFall(target.state), change: undefined }
   }
   if (known.checkText === checkText) {
     known.target = target
