@@ -16,6 +16,7 @@ const VERBS: Readonly<Record<string, () => Promise<AddVerb>>> = {
   list: async () => (await import('./commands/list.js')).addList,
   conns: async () => (await import('./commands/conns.js')).addConns,
   stats: async () => (await import('./commands/stats.js')).addStats,
+  probe: async () => (await import('./commands/probe.js')).addProbe,
   ping: async () => (await import('./commands/ping.js')).addPing,
   explain: async () => (await import('./commands/explain.js')).addExplain,
   doctor: async () => (await import('./commands/doctor.js')).addDoctor,
