@@ -44,7 +44,9 @@ export function checkUdp(run: CheckRun, check: UdpCheck): void {
 function open(run: CheckRun, socket: Socket, opened: () => void): void {
   const { source, destination, destinationPort } = run.target
   const reach = (): void => {
-    if (!run.ended) socket.connect(destinationPort, destination, opened)
+    if (run.ended) return
+    socket.once('connect', opened)
+    socket.connect(destinationPort, destination)
   }
   if (source === undefined) reach()
   else socket.bind({ address: source, port: run.sourcePort, exclusive: true }, reach)

@@ -184,6 +184,12 @@ describe('what is not the fault of the real', () => {
     })
   })
 
+  it.each(['tcp', 'udp'])('a connect() that fails before anything is sent: %s', async (kind) => {
+    // To IPv6 from an IPv4 address.
+    const target = targetOf({ kind }, 80, { source: LOOPBACK, destination: '2001:db8::1' })
+    await expect(runCheck(target, { sourcePort: 40_002 })).rejects.toMatchObject({ code: 'LB_ERR_CHECK_IMPOSSIBLE' })
+  })
+
   it('a port that is in use', async () => {
     await using server = await tcpServer()
     await using taken = await tcpServer()
