@@ -90,7 +90,7 @@ export function planFor(
 ): Reconciliation {
   const live = readLiveState(maps)
   const { hz } = live.settings
-  return reconcile(live, buildTarget({ config, hz, links, linkOf: (nextHop) => ({ link: wayOut, nextHop, local: false }), macOf }))
+  return reconcile(live, buildTarget({ config, live, hz, links, linkOf: (nextHop) => ({ link: wayOut, nextHop, local: false }), macOf }))
 }
 
 /** Where packets come in and where the reals are; the same interface: XDP_TX. */

@@ -30,6 +30,21 @@ const TABLE: View = {
   ],
 }
 
+/** The same with the health of reals, for lists in which somebody has one. */
+const HEALTH_TABLE: View = {
+  ...TABLE,
+  destination: [...TABLE.destination, 'Health'],
+  destinationCells: (service, destination) => [...TABLE.destinationCells(service, destination), healthText(destination)],
+}
+
+function healthText({ health, sorry }: ListedDestination): string {
+  if (sorry) return 'sorry server'
+  return health === 'unknown' ? '-' : health
+}
+
+const hasHealth = ({ services }: ServiceList): boolean =>
+  services.some(({ destinations }) => destinations.some(({ health, sorry }) => sorry || health !== 'unknown'))
+
 /** `persistent 300`, and the netmask where it is not the whole address. */
 function flagsOf({ vip, persistence }: ListedService): string {
   if (persistence === null) return ''
@@ -63,7 +78,8 @@ function weightOf({ weight, effectiveWeight }: ListedDestination): string {
 }
 
 export function formatList(list: ServiceList, view: ListView): string {
-  const { service, destination, serviceCells, destinationCells } = VIEWS[view]
+  const isTable = view === 'table' && hasHealth(list)
+  const { service, destination, serviceCells, destinationCells } = isTable ? HEALTH_TABLE : VIEWS[view]
   const where = list.interfaces.map(({ name, mode }) => `${name} (${mode})`).join(', ')
   const rows: Row[] = [['Prot', 'LocalAddress:Port', ...service]]
   if (destination.length > 0) rows.push(['  ->', 'RemoteAddress:Port', ...destination])

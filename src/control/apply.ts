@@ -1,5 +1,5 @@
 /**
- * Makes the maps what a Reconciliation says, make-before-break:
+ * Makes the maps what a plan says, make-before-break:
  *
  *   1. interfaces, peers, destinations, counters of new ids, rings, VIPs: nothing refers to them yet
  *   2. the services of the next era
@@ -12,25 +12,27 @@
 import { GracePeriod } from '../dataplane/grace-period.js'
 import { InterfaceTable } from '../dataplane/interface-table.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
+import { pingSourceKey } from '../dataplane/ping-sources.js'
 import { removeRings, storeRings } from '../dataplane/ring-store.js'
 import { VipTable } from '../dataplane/vip-table.js'
 import type { DestState, SchedState, ServiceKey, Vip } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
-import type { Reconciliation } from './reconcile.js'
-import { sealed } from './reconcile.js'
+import type { Writes } from './writes.js'
+import { sealed } from './writes.js'
 
 /** Runs inside the network namespace of the interfaces: tx_ports takes devices by index. */
-export function applyReconciliation(maps: LbMaps, plan: Reconciliation): void {
+export function applyReconciliation(maps: LbMaps, plan: Writes): void {
   const undo = new UndoLog()
   const era = plan.live.settings.era ^ 1
   try {
     writeInterfaces(maps, plan, undo)
     writePeers(maps, plan, undo)
+    writePingSources(maps, plan, undo)
     writeDestinations(maps, plan, undo)
     const ringIds = writeRings(maps, plan, undo)
     addVips(maps, plan, undo)
     writeServices(maps, plan, { era, ringIds }, undo)
-    maps.settings.set(0, { ...plan.live.settings, ...plan.target.settings, era })
+    maps.settings.set(0, { ...plan.live.settings, ...plan.settings, era })
   } catch (error) {
     undo.run()
     throw error
@@ -59,7 +61,7 @@ class UndoLog {
   }
 }
 
-function writeInterfaces(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+function writeInterfaces(maps: LbMaps, plan: Writes, undo: UndoLog): void {
   const table = new InterfaceTable(maps.interfaces)
   for (const [ifindex, value] of plan.writeInterfaces) {
     const before = table.get(ifindex)
@@ -74,16 +76,22 @@ function writeInterfaces(maps: LbMaps, plan: Reconciliation, undo: UndoLog): voi
   }
 }
 
-function writePeers(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+function writePeers(maps: LbMaps, plan: Writes, undo: UndoLog): void {
   const keys = plan.writePeers.map((mac) => ({ mac: macBytes(mac) }))
   undo.add(() => maps.peers.deleteMany(keys))
   maps.peers.setMany(keys.map((key) => [key, 1]))
 }
 
+function writePingSources(maps: LbMaps, plan: Writes, undo: UndoLog): void {
+  const keys = plan.writePingSources.map(pingSourceKey)
+  undo.add(() => keys.forEach((key) => maps.pingSources.delete(key)))
+  for (const key of keys) maps.pingSources.set(key, 1)
+}
+
 const NO_SCHED_STATE: SchedState = { cursor: 0n, dest: 0, generation: 0, used: 0, modified: 0 }
 const NO_DEST_STATE: DestState = { conns: 0n, persistent: 0, overloaded: 0, inSet: 0 }
 
-function writeDestinations(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+function writeDestinations(maps: LbMaps, plan: Writes, undo: UndoLog): void {
   const zero = plan.newServiceIds
   maps.svcStats.zeroMany(zero)
   maps.schedState.setMany(zero.map((id) => [id, NO_SCHED_STATE]))
@@ -98,7 +106,7 @@ function writeDestinations(maps: LbMaps, plan: Reconciliation, undo: UndoLog): v
 }
 
 /** @returns the ids of the rings' maps, by index */
-function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): ReadonlyMap<number, number> {
+function writeRings(maps: LbMaps, plan: Writes, undo: UndoLog): ReadonlyMap<number, number> {
   const rings = plan.services.flatMap(({ ring }) => ring ?? [])
   if (rings.length === 0) return new Map()
   const ids = storeRings(maps, rings)
@@ -107,7 +115,7 @@ function writeRings(maps: LbMaps, plan: Reconciliation, undo: UndoLog): Readonly
 }
 
 /** New VIPs; until the era is flipped they have no service and their packets go to the host, as before. */
-function addVips(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
+function addVips(maps: LbMaps, plan: Writes, undo: UndoLog): void {
   const table = new VipTable(maps.vipBuckets)
   for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
     undo.add(() => table.remove(vip.address))
@@ -118,7 +126,7 @@ function addVips(maps: LbMaps, plan: Reconciliation, undo: UndoLog): void {
 
 function writeServices(
   maps: LbMaps,
-  plan: Reconciliation,
+  plan: Writes,
   { era, ringIds }: { era: number; ringIds: ReadonlyMap<number, number> },
   undo: UndoLog,
 ): void {
@@ -132,12 +140,13 @@ function writeServices(
 }
 
 /** The old real gets nothing from here on. */
-function retire(maps: LbMaps, plan: Reconciliation): void {
+function retire(maps: LbMaps, plan: Writes): void {
   maps.dests.setMany(plan.retireDests)
   const changed = plan.vips.filter(({ live, value }) => live === undefined || !sameVip(live.value, value))
   maps.vips.setMany(changed.map(({ id, value }) => [id, value]))
   maps.peers.deleteMany(plan.removePeers.map((mac) => ({ mac: macBytes(mac) })))
   const interfaces = new InterfaceTable(maps.interfaces)
+  for (const network of plan.removePingSources) maps.pingSources.delete(pingSourceKey(network))
   for (const ifindex of plan.removeInterfaces) {
     maps.txPorts.delete(ifindex)
     interfaces.delete(ifindex)
@@ -149,7 +158,7 @@ function sameVip(a: Vip, b: Vip): boolean {
   return sameAddress && a.flags === b.flags && a.echo === b.echo && a.up === b.up
 }
 
-function sweep(maps: LbMaps, plan: Reconciliation): void {
+function sweep(maps: LbMaps, plan: Writes): void {
   const oldKeys: ServiceKey[] = plan.live.services.map(({ key }) => key)
   if (oldKeys.length === 0 && plan.removeVips.length === 0 && plan.removeRings.length === 0) return
   using grace = new GracePeriod()

@@ -6,6 +6,7 @@ import { macFromBytes } from '../net/mac.js'
 import type { Change } from './change.js'
 import { add, change, remove } from './change.js'
 import { flagsOf, isDestOf } from './entries.js'
+import { healthOf } from './member-health.js'
 import type { Reconciliation, ServiceStep } from './reconcile.js'
 import type { GroupNames } from './service-view.js'
 import {
@@ -17,7 +18,7 @@ import {
   viewOfLiveReal,
   viewOfTargetReal,
 } from './service-view.js'
-import { interfaceChanges, peerChanges, settingChanges } from './setting-changes.js'
+import { interfaceChanges, peerChanges, pingSourceChanges, settingChanges } from './setting-changes.js'
 import type { TargetDestination, TargetService } from './target.js'
 import { vipChanges } from './vip-changes.js'
 
@@ -29,6 +30,7 @@ export function changesOf(plan: Reconciliation): Change[] {
   const told = [
     ...interfaceChanges(plan),
     ...peerChanges(plan),
+    ...pingSourceChanges(plan),
     ...settingChanges(plan),
     ...plan.services.flatMap((step) => serviceChanges(step, groups)),
     ...plan.removeServices.map((service) => remove(`services.${service.value.name}`, summaryOfLive(service, groups))),
@@ -98,6 +100,8 @@ function destinationChanges(name: string, { value }: LiveDestination, after: Tar
     ...change(`${name}.upperThreshold`, value.upper, after.upper),
     ...change(`${name}.lowerThreshold`, value.lower, after.lower),
     ...change(`${name}.forward`, forwardNames[value.forward] ?? value.forward, forwardNames[forward]),
+    ...change(`${name}.health`, healthOf(value.flags), after.health),
+    ...change(`${name}.sorry`, has(DestFlag.sorry), after.sorry),
     ...change(`${name}.local`, has(DestFlag.local), after.local),
     ...change(`${name}.mac`, known ? macFromBytes(value.mac) : null, after.mac ?? null),
     ...change(`${name}.interface`, value.ifindex, after.link.ifindex),

@@ -19,6 +19,8 @@ import { neighbourKey } from '../system/neighbour-prober.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import { readRoutes } from '../system/routes.js'
 import { applyReconciliation } from './apply.js'
+import type { HealthOutcome } from './apply-health.js'
+import { applyHealthChanges } from './apply-health.js'
 import { requireNamespace } from './attached-namespace.js'
 import { attachmentChanges, attachMissing, detachUnwanted, wantedLinks } from './attachments.js'
 import type { HostRoutes } from './links.js'
@@ -129,6 +131,25 @@ export class Director {
       const known = destinations.filter(({ value }) => (value.flags & DestFlag.neighbour) !== 0)
       instance.maps.dests.setMany(known.map(({ id, value }) => [id, { ...value, mac: macBytes(mac) }]))
       return known.length === destinations.length
+    })
+  }
+
+  /**
+   * Makes states of health, by destinationKey(), known to the maps, and what follows from them, in one apply. Nothing else
+   * is changed: what the maps hold need not be what this configuration says. Keys that mean nothing are passed over.
+   */
+  applyHealth(config: Config, changes: ReadonlyMap<string, 'up' | 'down'>): Promise<HealthOutcome> {
+    return this.#locked(() => {
+      using instance = Instance.open(this.#options)
+      return applyHealthChanges(instance.maps, config, { changes, advance: new Set() })
+    })
+  }
+
+  /** Takes the slow starts of these services on by a step, of all services by default; see SlowStartClock. */
+  stepSlowStart(config: Config, services?: ReadonlySet<string>): Promise<HealthOutcome> {
+    return this.#locked(() => {
+      using instance = Instance.open(this.#options)
+      return applyHealthChanges(instance.maps, config, { changes: new Map(), advance: services })
     })
   }
 
@@ -247,6 +268,7 @@ export class Director {
     const known = knownMacs(live, (address) => viaByReal.get(address))
     const target = buildTarget({
       config,
+      live,
       hz: live.settings.hz,
       links,
       linkOf: (address) => viaByReal.get(address) as Via,

@@ -5,14 +5,12 @@ import { ticksOf } from '../dataplane/clock.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
 import type { Dest, Service } from '../maps/generated.js'
 import { DestFlag, Forward, Scheduler, ServiceFlag } from '../maps/generated.js'
-import { addressToWords, familyOf } from '../net/address.js'
+import { addressToWords, familyOf, MAPPED_BITS } from '../net/address.js'
 import { macBytes } from '../net/mac.js'
+import { healthFlags } from './member-health.js'
 import type { TargetDestination, TargetService } from './target.js'
 
 const NO_MAC = '00:00:00:00:00:00'
-
-/** Leading bits of a 16-byte address that every IPv4 address has in common. */
-export const MAPPED_BITS = 96
 
 /** The entry of a service, without what concerns its ring. `hz`: jiffies a second. */
 export function serviceValue({ config }: TargetService, id: number, hz: number): Service {
@@ -110,9 +108,10 @@ export function isDestOf(
 }
 
 /** `LB_DEST_F_*` of a destination that is in use. */
-export function flagsOf({ mac, local }: TargetDestination): number {
-  if (local) return DestFlag.live | DestFlag.neighbour | DestFlag.local
-  return DestFlag.live | (mac === undefined ? 0 : DestFlag.neighbour)
+export function flagsOf({ mac, local, health, sorry }: TargetDestination): number {
+  const live = DestFlag.live | healthFlags(health, sorry)
+  if (local) return live | DestFlag.neighbour | DestFlag.local
+  return live | (mac === undefined ? 0 : DestFlag.neighbour)
 }
 
 const HEX_DIGITS = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))

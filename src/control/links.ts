@@ -1,4 +1,5 @@
 /** The interfaces of a configuration, and by which of them each real is reached. */
+import { membersOf } from '../config/members.js'
 import type { Config, InterfaceConfig, ServiceConfig } from '../config/schema.js'
 import type { LiveState } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
@@ -48,8 +49,9 @@ export function viaOfReals(config: Config, host: HostRoutes, links: readonly Lin
   const routed = new Map<string, string>()
   const own = ownAddresses(host.facts)
   const attached = host.facts.filter(({ ifindex }) => links.some((link) => link.ifindex === ifindex))
-  for (const { name, forward, reals } of config.services) {
-    for (const { address } of reals) {
+  for (const service of config.services) {
+    const { name, forward } = service
+    for (const { address } of membersOf(service)) {
       if (found.has(address)) continue
       const via = viaOwnNetwork(address, own, attached, links)
       if (via !== undefined) found.set(address, via)

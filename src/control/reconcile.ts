@@ -6,88 +6,50 @@ import type { SchedulerConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState, LiveVip } from '../dataplane/live-state.js'
 import { liveScheduler, ringIntact } from '../dataplane/live-state.js'
 import { PROTOCOL_NUMBERS } from '../dataplane/lb-maps.js'
-import type { RingOrigin } from '../dataplane/ring-store.js'
-import { NO_RING, packRing, ringSeal } from '../dataplane/ring-store.js'
-import type { Dest, Interface, Service, ServiceKey, Vip } from '../maps/generated.js'
-import { Forward, Limit, VipFlag } from '../maps/generated.js'
+import type { Dest, Vip } from '../maps/generated.js'
+import { Limit, VipFlag } from '../maps/generated.js'
 import { addressToWords } from '../net/address.js'
-import { ringDigest } from '../scheduler/digest.js'
-import { buildRing } from '../scheduler/ring.js'
 import type { DestOwner } from './entries.js'
 import { destValue, isDestOf, serviceValue } from './entries.js'
 import { IdPool } from './ids.js'
+import { matchDestinations, matchServices, sameService } from './match.js'
+import { newRing, ringOf } from './new-ring.js'
 import { siblingsOf } from './siblings.js'
-import { reconcileInterfaces, reconcilePeers } from './reconcile-links.js'
+import { reconcileInterfaces, reconcilePeers, reconcilePingSources } from './reconcile-links.js'
 import type { Target, TargetDestination, TargetService, TargetVip } from './target.js'
+import type { ServiceWrite, VipStep, Writes } from './writes.js'
+import { nextGeneration, retiredDest } from './writes.js'
 
-/** A service as it will be, beside what it was. */
-export interface ServiceStep {
+/** A service of the configuration as it will be, beside what it was. */
+export interface ServiceStep extends ServiceWrite {
   target: TargetService
-  /** The same service now: by VIP, port and protocol, else by name. */
-  live: LiveService | undefined
-  key: Omit<ServiceKey, 'era'>
   /** Of the target's destinations. */
   destIds: readonly number[]
-  /** With the seal of its ring, unless that is to be written: {@link sealed}. */
-  value: Service
-  /** The service gets another ring than it has, or none. */
-  ringChanged: boolean
-  /** The ring to be written, if any. */
-  ring: RingWrite | undefined
   /** The ring in the kernel is not what was written there. */
   ringEdited: boolean
 }
 
-/** A ring to be written. */
-export interface RingWrite {
-  index: number
-  packed: Buffer
-  destinations: RingOrigin['destinations']
-}
-
-export interface VipStep {
-  address: string
-  id: number
-  value: Vip
-  live: LiveVip | undefined
-}
-
-export interface Reconciliation {
+export interface Reconciliation extends Writes {
   target: Target
-  live: LiveState
   services: ServiceStep[]
-  vips: VipStep[]
-  /** Destinations whose entry is new or different. */
-  writeDests: [id: number, value: Dest][]
-  /** Taken out of use: their conns die with the generation. */
-  retireDests: [id: number, value: Dest][]
-  /** Ids given out anew, whose counters start at zero. */
-  newServiceIds: number[]
-  newDestIds: number[]
-  removeVips: LiveVip[]
   removeServices: LiveService[]
-  /** Rings that no service will use. */
-  removeRings: number[]
-  writeInterfaces: [ifindex: number, value: Interface][]
-  removeInterfaces: number[]
-  /** MACs. */
-  writePeers: string[]
-  removePeers: string[]
 }
 
-export function reconcile(
-  live: LiveState,
-  target: Target,
-): Reconciliation {
+export function reconcile(live: LiveState, target: Target): Reconciliation {
   const vips = reconcileVips(live, target)
   const builder = new ServiceBuilder(live, new Map(vips.map(({ address, id }) => [address, id])))
-  const services = matchServices(live, target).map(([service, match]) => builder.build(service, match))
+  const matches = matchServices(
+    live,
+    target.services.map(({ config }) => config),
+  )
+  const services = target.services.map((service, index) => builder.build(service, matches[index]))
   const siblings = siblingsOf(services)
   const matched = new Set(services.flatMap((step) => step.live ?? []))
   const rings = new Set(services.flatMap(({ value }) => (value.ringSize > 0 ? value.ring : [])))
   return {
     target,
     live,
+    settings: target.settings,
     services,
     vips,
     writeDests: builder.destWrites(siblings),
@@ -99,29 +61,15 @@ export function reconcile(
     removeRings: [...live.ringIndices].filter((index) => !rings.has(index)),
     ...reconcileInterfaces(live, target),
     ...reconcilePeers(live, target),
+    ...reconcilePingSources(live, target),
   }
-}
-
-const keyText = (vip: string | undefined, protocol: number, port: number): string => `${vip} ${protocol} ${port}`
-
-/** Each target service with its live self. VIP, port and protocol say which it is; after an edit of those the name does. */
-function matchServices(live: LiveState, target: Target): [TargetService, LiveService | undefined][] {
-  const byKey = new Map(live.services.map((each) => [keyText(each.vip, each.key.protocol, each.key.port), each]))
-  const exact = target.services.map(({ config }) => {
-    return byKey.get(keyText(config.vip, PROTOCOL_NUMBERS[config.protocol], config.port))
-  })
-  const taken = new Set(exact)
-  const byName = new Map(live.services.filter((each) => !taken.has(each)).map((each) => [each.value.name, each]))
-  return target.services.map((service, index) => [service, exact[index] ?? byName.get(service.config.name)])
 }
 
 function retired(live: LiveState, kept: ReadonlySet<number>): [number, Dest][] {
   const all = [live.orphans, ...live.services.map(({ destinations }) => destinations)]
   const gone = all.flatMap((list) => list.filter(({ id }) => !kept.has(id)))
-  return gone.map(({ id, value }) => [id, { ...value, flags: 0, generation: nextGeneration(value.generation) }])
+  return gone.map(retiredDest)
 }
-
-const nextGeneration = (generation: number): number => (generation + 1) >>> 0
 
 function reconcileVips(live: LiveState, target: Target): VipStep[] {
   const liveByAddress = new Map(live.vips.map((vip) => [vip.address, vip]))
@@ -141,12 +89,6 @@ function reconcileVips(live: LiveState, target: Target): VipStep[] {
 function vipValue(vip: TargetVip, live: LiveVip | undefined): Vip {
   const bound = (vip.flags & VipFlag.bind) === 0 ? 0 : (live?.value.flags ?? 0) & VipFlag.bound
   return { addr: addressToWords(vip.address), flags: vip.flags | bound, echo: vip.echo, up: vip.up }
-}
-
-/** The entry of a service whose new ring, if it has one, lies in the map of this id. */
-export function sealed({ value, ring }: ServiceStep, ringId: number | undefined): Service {
-  if (ring === undefined || ringId === undefined) return value
-  return { ...value, ringCrc: ringSeal(ringId, { ...value, destinations: ring.destinations }) }
 }
 
 /** Gives ids to services and destinations, and finds out which rings must be written. */
@@ -182,20 +124,13 @@ class ServiceBuilder {
     const { config } = target
     const protocol = PROTOCOL_NUMBERS[config.protocol]
     const key = { vip: this.#vipIds.get(config.vip) ?? 0, port: config.port, protocol }
-    // The conns of another VIP, port, protocol or forwarding method are not conns of this service: it and its
-    // destinations get new ids.
-    const moved =
-      live?.vip !== config.vip ||
-      live.key.port !== config.port ||
-      live.key.protocol !== protocol ||
-      live.value.forward !== Forward[config.forward]
-    const base = serviceValue(target, moved ? this.#newServiceId() : live.value.id, this.#live.settings.hz)
-    const known = moved ? [] : live.destinations
-    const matches = matchDestinations(target, known)
+    const same = sameService(live, config)
+    const base = serviceValue(target, same?.value.id ?? this.#newServiceId(), this.#live.settings.hz)
+    const matches = matchDestinations(target.destinations, same?.destinations ?? [])
     const destIds = target.destinations.map((each, index) => this.#destination(each, base, matches[index]))
     const intact = live !== undefined && ringIntact(live)
-    const kept = intact && !moved && sameRing(live, target, matches)
-    const ring = kept ? undefined : this.#ring(target, destIds)
+    const kept = intact && same !== undefined && sameRing(same, target, matches)
+    const ring = kept ? undefined : newRing(config.scheduler, target.destinations, { destIds, rings: this.#rings })
     return {
       target,
       live,
@@ -232,43 +167,6 @@ class ServiceBuilder {
       return [[id, destValue(target, owner, { generation, sibling })]]
     })
   }
-
-  #ring(target: TargetService, destIds: readonly number[]): { fields: RingFields; write: RingWrite | undefined } {
-    const destinations = effective(target)
-    const ranks = buildRing(target.config.scheduler, destinations)
-    const index = ranks.length === 0 ? 0 : this.#rings.take()
-    const entry = { ring: index, ringSize: ranks.length, ringDigest: ringDigest(ranks, destinations) }
-    const origin = destinations.map(({ weight }, rank) => ({ id: destIds[rank] ?? 0, effectiveWeight: weight }))
-    const fields = { ...entry, ringCrc: ringSeal(NO_RING, { ...entry, destinations: origin }) }
-    if (ranks.length === 0) return { fields, write: undefined }
-    return { fields, write: { index, packed: packRing(ranks, destIds), destinations: origin } }
-  }
-}
-
-type RingFields = Pick<Service, 'ring' | 'ringSize' | 'ringDigest' | 'ringCrc'>
-
-function ringOf({ ring, ringSize, ringDigest: digest, ringCrc: crc }: Service): RingFields {
-  return { ring, ringSize, ringDigest: digest, ringCrc: crc }
-}
-
-/** What the ring is built from. */
-function effective({ destinations }: TargetService): { address: string; port: number; weight: number }[] {
-  return destinations.map(({ address, port, effectiveWeight }) => ({ address, port, weight: effectiveWeight }))
-}
-
-/** Each target destination with its live self. Mostly the two lists have the same order. */
-function matchDestinations(
-  { destinations }: TargetService,
-  known: readonly LiveDestination[],
-): (LiveDestination | undefined)[] {
-  return destinations.map((target, index) => {
-    const likely = known[index]
-    return isSameReal(likely, target) ? likely : known.find((each) => isSameReal(each, target))
-  })
-}
-
-function isSameReal(live: LiveDestination | undefined, { address, port }: TargetDestination): boolean {
-  return live !== undefined && live.value.port === port && live.address === address
 }
 
 /**

@@ -3,10 +3,12 @@ import type { Instance } from '../dataplane/instance.js'
 import { protocolName } from '../dataplane/lb-maps.js'
 import type { LiveDestination, LiveService } from '../dataplane/live-state.js'
 import { readLiveState } from '../dataplane/live-state.js'
+import type { HealthState } from '../health/protocol.js'
 import type { Counters, DestState } from '../maps/generated.js'
 import { DestFlag, forwardNames, schedulerNames, xdpModeNames } from '../maps/generated.js'
 import { compareAddresses } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
+import { healthOf } from './member-health.js'
 import { liveNetmask, livePersistence } from './service-view.js'
 
 export interface ServiceList {
@@ -37,7 +39,9 @@ export interface ListedDestination {
   port: number
   weight: number
   effectiveWeight: number
-  health: 'up' | 'down' | 'unknown'
+  health: HealthState
+  /** Serves only while the service has no quorum. */
+  sorry: boolean
   mac: string | null
   activeConns: number
   inactiveConns: number
@@ -107,7 +111,8 @@ function listedDestination(
     port: value.port,
     weight: value.weight,
     effectiveWeight: value.effectiveWeight,
-    health: 'unknown',
+    health: healthOf(value.flags),
+    sorry: (value.flags & DestFlag.sorry) !== 0,
     mac: local || (value.flags & DestFlag.neighbour) === 0 ? null : macFromBytes(value.mac),
     activeConns: Number(conns >> 32n),
     inactiveConns: Number(conns & LOW_WORD),

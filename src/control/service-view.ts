@@ -6,9 +6,8 @@ import { protocolName } from '../dataplane/lb-maps.js'
 import type { LiveDestination, LiveService } from '../dataplane/live-state.js'
 import { liveScheduler } from '../dataplane/live-state.js'
 import type { Dest, Service } from '../maps/generated.js'
-import { forwardNames, ServiceFlag } from '../maps/generated.js'
-import { familyOf, formatEndpoint } from '../net/address.js'
-import { MAPPED_BITS } from './entries.js'
+import { DestFlag, forwardNames, ServiceFlag } from '../maps/generated.js'
+import { familyOf, formatEndpoint, MAPPED_BITS } from '../net/address.js'
 import type { TargetDestination } from './target.js'
 
 export interface ServiceView {
@@ -107,16 +106,17 @@ export function realName(servicePort: number, address: string, port: number): st
 }
 
 /** What is told of a real that comes or goes. */
-export type RealView = Partial<Pick<Dest, 'weight'>> & { upperThreshold?: number; lowerThreshold?: number }
+export type RealView = Partial<Pick<Dest, 'weight'>> & { upperThreshold?: number; lowerThreshold?: number; sorry?: true }
 
-export const viewOfTargetReal = ({ weight, upper, lower }: TargetDestination): RealView => realView(weight, upper, lower)
+export const viewOfTargetReal = (target: TargetDestination): RealView => realView(target, target.sorry)
 
-export const viewOfLiveReal = ({ value: { weight, upper, lower } }: LiveDestination): RealView =>
-  realView(weight, upper, lower)
+export const viewOfLiveReal = ({ value }: LiveDestination): RealView =>
+  realView(value, (value.flags & DestFlag.sorry) !== 0)
 
-function realView(weight: number, upper: number, lower: number): RealView {
+function realView({ weight, upper, lower }: Pick<Dest, 'weight' | 'upper' | 'lower'>, sorry: boolean): RealView {
   return {
     weight,
+    ...(sorry ? { sorry } : {}),
     ...(upper === 0 ? {} : { upperThreshold: upper }),
     ...(lower === 0 ? {} : { lowerThreshold: lower }),
   }

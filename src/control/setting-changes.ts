@@ -33,6 +33,13 @@ export function peerChanges({ writePeers, removePeers }: Reconciliation): Change
   ]
 }
 
+export function pingSourceChanges({ writePingSources, removePingSources }: Reconciliation): Change[] {
+  return [
+    ...writePingSources.map((network) => add(`ping.sources.${network}`, { network })),
+    ...removePingSources.map((network) => remove(`ping.sources.${network}`, { network })),
+  ]
+}
+
 /** States whose timeouts are keys of the file; the others have their own names. */
 const TIMEOUT_KEYS: Readonly<Record<string, string>> = { established: 'tcp', finWait: 'tcpFin' }
 
@@ -42,9 +49,12 @@ export function settingChanges(plan: Reconciliation): Change[] {
   if (before.timeoutTicks.every((ticks) => ticks === 0)) return []
   const old = view(before, before)
   const next = view(plan.target.settings, before)
-  const peersTold = plan.writePeers.length + plan.removePeers.length > 0
+  const told = new Set([
+    ...(plan.writePeers.length + plan.removePeers.length > 0 ? ['settings.peers'] : []),
+    ...(plan.writePingSources.length + plan.removePingSources.length > 0 ? ['settings.pingSources'] : []),
+  ])
   return Object.entries(old)
-    .filter(([name]) => name !== 'settings.peers' || !peersTold)
+    .filter(([name]) => !told.has(name))
     .flatMap(([name, value]) => change(name, value, next[name]))
 }
 
@@ -56,6 +66,7 @@ function view(settings: TargetSettings, { hz }: Pick<Settings, 'hz'>): Record<st
   return {
     ...(Object.fromEntries(timeouts) as Record<string, number>),
     'settings.peers': settings.peers,
+    'settings.pingSources': settings.pingSources,
     'settings.templateRearm': seconds(settings.rearmTicks),
     'settings.fragmentTimeout': seconds(settings.fragmentTicks),
     'settings.lblcExpiration': seconds(settings.lblcTicks),

@@ -1,9 +1,16 @@
 /** What the maps should hold: the configuration joined with what is known of links and neighbours. Pure. */
-import type { Config, RealConfig, ServiceConfig } from '../config/schema.js'
+import type { Member } from '../config/members.js'
+import { membersOf } from '../config/members.js'
+import type { Config, ServiceConfig } from '../config/schema.js'
 import { ticksOf } from '../dataplane/clock.js'
+import type { LiveService, LiveState } from '../dataplane/live-state.js'
+import type { HealthState } from '../health/protocol.js'
 import type { Interface, Settings } from '../maps/generated.js'
 import { ConnState, Echo, VipFlag, XdpMode } from '../maps/generated.js'
 import { macBytes } from '../net/mac.js'
+import { matchDestinations, matchServices, sameService } from './match.js'
+import type { MemberHealth } from './member-health.js'
+import { nextHealth } from './member-health.js'
 import type { ProbeSettings } from './probe-settings.js'
 import { probeSettings } from './probe-settings.js'
 
@@ -29,8 +36,12 @@ export interface TargetDestination extends Via {
   address: string
   port: number
   weight: number
-  /** 0 while the next hop's MAC is not known: nothing could be sent there. */
+  /** What schedulers weigh by: see effective-weight.ts. */
   effectiveWeight: number
+  /** As the maps have it. */
+  health: HealthState
+  /** The service's sorry server. */
+  sorry: boolean
   /** Conns at which the destination counts as overloaded, and below which it does no longer; 0: see abi.h. */
   upper: number
   lower: number
@@ -54,13 +65,15 @@ export interface TargetVip {
 /** What of `struct lb_settings` a configuration decides. */
 export type TargetSettings = Pick<
   Settings,
-  'timeoutTicks' | 'peers' | 'rearmTicks' | 'fragmentTicks' | 'lblcTicks' | 'answerTokens' | keyof ProbeSettings
+  'timeoutTicks' | 'peers' | 'rearmTicks' | 'fragmentTicks' | 'lblcTicks' | 'answerTokens' | 'pingSources' | keyof ProbeSettings
 >
 
 export interface Target {
   settings: TargetSettings
   /** MACs of other directors. */
   peers: readonly string[]
+  /** Networks that gateway pings may come from, as `address/bits`. */
+  pingSources: readonly string[]
   interfaces: Map<number, Interface>
   vips: Map<string, TargetVip>
   services: TargetService[]
@@ -68,6 +81,8 @@ export interface Target {
 
 export interface TargetInput {
   config: Config
+  /** What the maps hold now: the health of destinations is nowhere else. */
+  live: Pick<LiveState, 'services'>
   /** Jiffies a second. */
   hz: number
   links: readonly Link[]
@@ -121,14 +136,13 @@ export function timeoutTicks({ timeouts }: Pick<Config, 'timeouts'>, hz: number)
 const FIXED = { rearm: 60, fragment: 30, lblc: 24 * 3600, answers: 64 } as const
 
 export function buildTarget(input: TargetInput): Target {
-  const { config, hz, links } = input
-  const services = config.services.map((each) => ({
-    config: each,
-    destinations: each.reals.map((real) => destination(real, input)),
-  }))
+  const { config, hz, links, live } = input
+  const matches = matchServices(live, config.services)
+  const services = config.services.map((each, index) => targetService(each, matches[index], input))
   return {
     settings: settingsOf(config, links, hz),
     peers: config.peers,
+    pingSources: config.ping.sources,
     interfaces: new Map(links.map((link) => [link.ifindex, interfaceEntry(link)])),
     vips: vipsOf(services),
     services,
@@ -144,23 +158,37 @@ function settingsOf(config: Config, links: readonly Link[], hz: number): TargetS
     lblcTicks: ticksOf(FIXED.lblc, hz),
     answerTokens: FIXED.answers,
     ...probeSettings(config, links),
+    pingSources: config.ping.sources.length,
   }
 }
 
-function destination(real: RealConfig, { linkOf, macOf }: TargetInput): TargetDestination {
-  const { link, nextHop, local } = linkOf(real.address)
-  const mac = local ? undefined : macOf(nextHop, link.ifindex)
+function targetService(config: ServiceConfig, live: LiveService | undefined, input: TargetInput): TargetService {
+  const reached = membersOf(config).map((member) => reach(member, input))
+  const matches = matchDestinations(reached, sameService(live, config)?.destinations ?? [])
+  const now = reached.map(({ weight, sorry, local, mac }, index) => {
+    return { weight, sorry, live: matches[index]?.value, reachable: local || mac !== undefined }
+  })
+  const { members } = nextHealth(now, config)
+  const destinations = reached.map((each, index): TargetDestination => {
+    const { health, effectiveWeight } = members[index] as MemberHealth
+    return { ...each, health, effectiveWeight }
+  })
+  return { config, destinations }
+}
+
+function reach(member: Member, { linkOf, macOf }: TargetInput): Omit<TargetDestination, 'health' | 'effectiveWeight'> {
+  const { link, nextHop, local } = linkOf(member.address)
   return {
     link,
     nextHop,
     local,
-    address: real.address,
-    port: real.port,
-    weight: real.weight,
-    effectiveWeight: mac !== undefined || local ? real.weight : 0,
-    upper: real.upperThreshold,
-    lower: real.lowerThreshold,
-    mac,
+    address: member.address,
+    port: member.port,
+    weight: member.weight,
+    sorry: member.sorry,
+    upper: member.upperThreshold,
+    lower: member.lowerThreshold,
+    mac: local ? undefined : macOf(nextHop, link.ifindex),
   }
 }
 

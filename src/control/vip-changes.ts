@@ -3,7 +3,8 @@ import type { Vip } from '../maps/generated.js'
 import { Echo, VipFlag } from '../maps/generated.js'
 import type { Change } from './change.js'
 import { change, remove } from './change.js'
-import type { Reconciliation, ServiceStep, VipStep } from './reconcile.js'
+import type { Reconciliation, ServiceStep } from './reconcile.js'
+import type { VipStep } from './writes.js'
 
 const ECHO_NAMES: Readonly<Record<number, string>> = {
   [Echo.reply]: 'reply',

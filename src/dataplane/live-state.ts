@@ -8,6 +8,8 @@ import { macFromBytes } from '../net/mac.js'
 import { InterfaceTable } from './interface-table.js'
 import type { LbMaps } from './lb-maps.js'
 import { NO_RING, ringSeal, storedRings } from './ring-store.js'
+import { pingSourceOf } from './ping-sources.js'
+import { NO_RING, ringSeal } from './ring-store.js'
 import { VipTable } from './vip-table.js'
 
 export interface LiveVip {
@@ -38,6 +40,8 @@ export interface LiveState {
   txPorts: Set<number>
   /** MACs of other directors. */
   peers: Set<string>
+  /** Networks that gateway pings may come from, as `address/bits`. */
+  pingSources: Set<string>
   vips: LiveVip[]
   /** Of the era in force. */
   services: LiveService[]
@@ -82,6 +86,7 @@ export function readLiveState(maps: LbMaps): LiveState {
     ...readAttached(maps),
     txPorts: new Set(maps.txPorts.keys()),
     peers: new Set([...maps.peers.keys()].map(({ mac }) => macFromBytes(mac))),
+    pingSources: new Set([...maps.pingSources.keys()].map(pingSourceOf)),
     vips,
     services,
     staleKeys: entries.filter(([key]) => key.era !== settings.era).map(([key]) => key),

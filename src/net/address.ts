@@ -12,6 +12,9 @@ export interface AddressWords {
 
 const MAPPED_PREFIX = 0xffff
 
+/** Leading bits of a 16-byte address that every IPv4 address has in common. */
+export const MAPPED_BITS = 96
+
 /**
  * The canonical text of an address (dotted quad; RFC 5952), or undefined when `text` is none.
  * Zone indices, shortened IPv4 forms and v4-mapped IPv6 are none: they mean something else on the wire.

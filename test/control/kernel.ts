@@ -1,6 +1,8 @@
 /** A dataplane that is pinned and attached nowhere, for tests that apply configurations to it and send frames in. */
 import { onTestFinished } from 'vitest'
 import { applyReconciliation } from '../../src/control/apply.js'
+import type { HealthOutcome } from '../../src/control/apply-health.js'
+import { applyHealthChanges } from '../../src/control/apply-health.js'
 import type { Reconciliation } from '../../src/control/reconcile.js'
 import { reconcile } from '../../src/control/reconcile.js'
 import { Instance } from '../../src/dataplane/instance.js'
@@ -47,13 +49,23 @@ export class Kernel {
 
   plan(config: Config, options: TargetOptions = {}): Reconciliation {
     const live = this.live()
-    return reconcile(live, targetOf(config, { hz: live.settings.hz, ...options }))
+    return reconcile(live, targetOf(config, { live, hz: live.settings.hz, ...options }))
   }
 
   become(config: Config, options?: TargetOptions): Reconciliation {
     const plan = this.plan(config, options)
     applyReconciliation(this.maps, plan)
     return plan
+  }
+
+  /** Marks destinations `up` or `down`, by destinationKey(). */
+  mark(config: Config, changes: Record<string, 'up' | 'down'>): HealthOutcome {
+    return applyHealthChanges(this.maps, config, { changes: new Map(Object.entries(changes)), advance: new Set() })
+  }
+
+  /** Takes slow starts on by a step. */
+  advance(config: Config): HealthOutcome {
+    return applyHealthChanges(this.maps, config, { changes: new Map() })
   }
 
   /** As `observe` of the unit tests; with the slots as they are in the kernel. */

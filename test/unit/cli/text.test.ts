@@ -150,6 +150,29 @@ describe('a list as text', () => {
     `)
   })
 
+  it('has the health of reals, when one is known', () => {
+    const checked = listOf(
+      listedService({
+        destinations: [
+          listedReal({ health: 'up' }),
+          listedReal({ address: '10.0.0.12', health: 'down', effectiveWeight: 0 }),
+          listedReal({ address: '10.0.0.13' }),
+          listedReal({ address: '10.0.0.99', sorry: true, effectiveWeight: 0 }),
+        ],
+      }),
+    )
+    expect(formatList(checked, 'table')).toMatchInlineSnapshot(`
+      "instance default on eth0 (native)
+      Prot  LocalAddress:Port   Scheduler  Flags
+        ->  RemoteAddress:Port  Forward    Weight  ActiveConn  InActConn  Health
+      TCP   203.0.113.10:80     mh
+        ->  10.0.0.11:80        Route      1       0           0          up
+        ->  10.0.0.12:80        Route      1 (0)   0           0          down
+        ->  10.0.0.13:80        Route      1       0           0          -
+        ->  10.0.0.99:80        Route      1 (0)   0           0          sorry server"
+    `)
+  })
+
   it('has counters', () => {
     expect(formatList(list, 'stats')).toMatchInlineSnapshot(`
       "instance default on eth0 (native)

@@ -18,6 +18,7 @@ export function listedReal(fields: Partial<ListedDestination> = {}): ListedDesti
     weight: 1,
     effectiveWeight: 1,
     health: 'unknown',
+    sorry: false,
     mac: '02:00:00:00:04:0b',
     activeConns: 0,
     inactiveConns: 0,

@@ -3,8 +3,10 @@ import { parseConfig } from '../../../src/config/parse.js'
 import type { Config, RealInput } from '../../../src/config/schema.js'
 import type { Link, Target, Via } from '../../../src/control/target.js'
 import { buildTarget } from '../../../src/control/target.js'
-import type { Reconciliation, ServiceStep } from '../../../src/control/reconcile.js'
-import { reconcile, sealed } from '../../../src/control/reconcile.js'
+import type { Reconciliation } from '../../../src/control/reconcile.js'
+import { reconcile } from '../../../src/control/reconcile.js'
+import type { ServiceWrite, Writes } from '../../../src/control/writes.js'
+import { sealed } from '../../../src/control/writes.js'
 import { EMPTY_SETTINGS } from '../../../src/dataplane/instance.js'
 import type { LiveDestination, LiveService, LiveState } from '../../../src/dataplane/live-state.js'
 import { NO_RING, ringSlots } from '../../../src/dataplane/ring-store.js'
@@ -59,6 +61,8 @@ export function configOf(services: readonly ServiceFields[], rest: object = {}):
 }
 
 export interface TargetOptions {
+  /** Nothing, by default: no destination has a health. */
+  live?: Pick<LiveState, 'services'>
   hz?: number
   links?: readonly Link[]
   linkOf?: (address: string) => Via
@@ -72,7 +76,7 @@ export const onLink =
 
 export function targetOf(from: Config, options: TargetOptions = {}): Target {
   const links = options.links ?? [LO]
-  return buildTarget({ config: from, hz: HZ, links, linkOf: onLink(links[0] ?? LO), macOf, ...options })
+  return buildTarget({ config: from, live: { services: [] }, hz: HZ, links, linkOf: onLink(links[0] ?? LO), macOf, ...options })
 }
 
 /** What an operator or a packet can tell of the maps: nothing of ids, eras and indices. */
@@ -86,6 +90,7 @@ export function observe(live: LiveState, slotsOf: (service: Service) => Uint32Ar
   return {
     settings,
     peers: [...live.peers].sort(),
+    pingSources: [...live.pingSources].sort(),
     interfaces: new Map(live.interfaces),
     txPorts: new Set(live.txPorts),
     vips: vips.sort((a, b) => a.address.localeCompare(b.address)),
@@ -123,6 +128,7 @@ export class PlainMaps {
   readonly interfaces = new Map<number, Interface>()
   readonly txPorts = new Set<number>()
   readonly peers = new Set<string>()
+  readonly pingSources = new Set<string>()
   /** vip_buckets: ids by address. */
   readonly vipIds = new Map<string, number>()
   readonly vips = new Map<number, Vip>()
@@ -144,6 +150,7 @@ export class PlainMaps {
       interfaces: new Map(this.interfaces),
       txPorts: new Set(this.txPorts),
       peers: new Set(this.peers),
+      pingSources: new Set(this.pingSources),
       vips,
       services: ours.map(({ key, value }) => ({
         key,
@@ -169,20 +176,22 @@ export class PlainMaps {
   }
 
   /** The steps of apply.ts, of which the first `steps` are done before somebody pulls the plug. */
-  apply(plan: Reconciliation, steps = Infinity): void {
+  apply(plan: Writes, steps = Infinity): void {
     const era = plan.live.settings.era ^ 1
     const all = [
       () => this.#writeInterfaces(plan),
       () => plan.writePeers.forEach((mac) => this.peers.add(mac)),
+      () => plan.writePingSources.forEach((network) => this.pingSources.add(network)),
       () => plan.writeDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.services.forEach(({ ring }) => ring && this.putRing(ring.index, ring.packed)),
       () => this.#addVips(plan),
       () => plan.live.staleKeys.forEach((key) => this.services.delete(keyOf(key))),
       () => plan.services.forEach((step) => this.#setService({ ...step.key, era }, this.#sealed(step))),
-      () => (this.settings = { ...this.settings, ...plan.target.settings, era }),
+      () => (this.settings = { ...this.settings, ...plan.settings, era }),
       () => plan.retireDests.forEach(([id, value]) => this.dests.set(id, value)),
       () => plan.vips.forEach(({ id, value }) => this.vips.set(id, value)),
       () => plan.removePeers.forEach((mac) => this.peers.delete(mac)),
+      () => plan.removePingSources.forEach((network) => this.pingSources.delete(network)),
       () => this.#removeInterfaces(plan),
       () => plan.live.services.forEach(({ key }) => this.services.delete(keyOf(key))),
       () => plan.removeVips.forEach(({ address }) => this.vipIds.delete(address)),
@@ -191,14 +200,14 @@ export class PlainMaps {
     for (const step of all.slice(0, steps)) step()
   }
 
-  static readonly STEPS = 15
+  static readonly STEPS = 17
 
   /** In a map of its own, as the kernel does. */
   putRing(index: number, packed: Buffer): void {
     this.rings.set(index, { id: this.#nextRingId++, packed })
   }
 
-  #sealed(step: ServiceStep): Service {
+  #sealed(step: ServiceWrite): Service {
     return sealed(step, step.ring && this.rings.get(step.ring.index)?.id)
   }
 
@@ -206,21 +215,21 @@ export class PlainMaps {
     this.services.set(keyOf(key), { key, value })
   }
 
-  #writeInterfaces(plan: Reconciliation): void {
+  #writeInterfaces(plan: Writes): void {
     for (const [ifindex, value] of plan.writeInterfaces) {
       this.interfaces.set(ifindex, value)
       this.txPorts.add(ifindex)
     }
   }
 
-  #removeInterfaces(plan: Reconciliation): void {
+  #removeInterfaces(plan: Writes): void {
     for (const ifindex of plan.removeInterfaces) {
       this.interfaces.delete(ifindex)
       this.txPorts.delete(ifindex)
     }
   }
 
-  #addVips(plan: Reconciliation): void {
+  #addVips(plan: Writes): void {
     for (const vip of plan.vips.filter(({ live }) => live === undefined)) {
       this.vips.set(vip.id, vip.value)
       this.vipIds.set(vip.address, vip.id)
@@ -229,7 +238,7 @@ export class PlainMaps {
 
   /** Reconciles with a configuration and applies it whole. */
   become(from: Config, options?: TargetOptions): Reconciliation {
-    const plan = this.reconcile(targetOf(from, options))
+    const plan = this.reconcile(targetOf(from, { live: this.live(), ...options }))
     this.apply(plan)
     return plan
   }

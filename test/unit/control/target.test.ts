@@ -42,7 +42,7 @@ describe('a target', () => {
   it('puts each real on its link', () => {
     const config = configOf([{}])
     const linkOf = (address: string) => onLink(address.endsWith('.11') ? LO : ETH)(address)
-    const target = buildTarget({ config, hz: HZ, links: [LO, ETH], linkOf, macOf })
+    const target = buildTarget({ config, live: { services: [] }, hz: HZ, links: [LO, ETH], linkOf, macOf })
     expect(target.services[0]?.destinations.map(({ link }) => link.name)).toEqual(['lo', 'eth1'])
     expect([...target.interfaces].map(([ifindex, { name, mode }]) => [ifindex, name, mode])).toEqual([
       [1, 'lo', 1],
