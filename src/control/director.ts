@@ -1,14 +1,11 @@
 /** The director as a whole: attach, plan, apply, detach. Every call reads the maps; nothing is remembered between two. */
 import type { Config } from '../config/schema.js'
-import { connBuckets } from '../dataplane/conn-table.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance, instancePins } from '../dataplane/instance.js'
 import { readAttached, readLiveState } from '../dataplane/live-state.js'
 import { VeerError } from '../errors.js'
 import type { ProbeTarget } from '../health/protocol.js'
 import type { PinDirectory } from '../loader/pin.js'
-import { DestFlag, Limit } from '../maps/generated.js'
-import { macBytes } from '../net/mac.js'
 import { ensureBpffs } from '../system/bpffs.js'
 import { requireCapabilities } from '../system/capabilities.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
@@ -23,6 +20,7 @@ import type { HealthOutcome } from './apply-health.js'
 import { applyHealthChanges } from './apply-health.js'
 import { requireNamespace } from './attached-namespace.js'
 import { attachmentChanges, attachMissing, detachUnwanted, wantedLinks } from './attachments.js'
+import { checkConnsSize } from './conns-size.js'
 import type { HostRoutes } from './links.js'
 import { viaOfReals } from './links.js'
 import type { Neighbours, OpenNeighbours } from './neighbours.js'
@@ -40,6 +38,7 @@ import { removeHostTraces, removePinned } from './removal.js'
 import { attachReplies, wantedReplyHooks } from './reply-hooks.js'
 import type { Link, Via } from './target.js'
 import { buildTarget } from './target.js'
+import { writeMac } from './write-mac.js'
 import { announceNewVips, bindVips, unbindVips, updateMulticastFilters } from './vip-presence.js'
 
 export type { Plan } from './plan.js'
@@ -125,19 +124,11 @@ export class Director {
   updateMac(reals: ReadonlySet<string>, ifindex: number, mac: string): Promise<boolean> {
     return this.#locked(() => {
       using instance = Instance.open(this.#options)
-      const destinations = readLiveState(instance.maps)
-        .services.flatMap((service) => service.destinations)
-        .filter((each) => reals.has(each.address) && each.value.ifindex === ifindex)
-      const known = destinations.filter(({ value }) => (value.flags & DestFlag.neighbour) !== 0)
-      instance.maps.dests.setMany(known.map(({ id, value }) => [id, { ...value, mac: macBytes(mac) }]))
-      return known.length === destinations.length
+      return writeMac(instance.maps, reals, { ifindex, mac })
     })
   }
 
-  /**
-   * Makes states of health, by destinationKey(), known to the maps, and what follows from them, in one apply. Nothing else
-   * is changed: what the maps hold need not be what this configuration says. Keys that mean nothing are passed over.
-   */
+  /** Writes states of health, by destinationKey(), and what follows from them, in one apply; and nothing else. */
   applyHealth(config: Config, changes: ReadonlyMap<string, 'up' | 'down'>): Promise<HealthOutcome> {
     return this.#locked(() => {
       using instance = Instance.open(this.#options)
@@ -306,15 +297,4 @@ const nextHopOf = ({ nextHop, link }: Via): NeighbourTarget => ({ address: nextH
 function isOnInterface(pins: PinDirectory, name: string): boolean {
   using link = pins.openLink(name)
   return link.info().ifindex !== 0
-}
-
-function checkConnsSize(instance: Instance, config: Config): void {
-  const { maxEntries } = instance.maps.conns.info
-  if (maxEntries === connBuckets(config.conns.max)) return
-  const size = maxEntries * Limit.connLoad
-  throw new VeerError(
-    'LB_ERR_CONNS_RESIZE',
-    `conns.max is ${config.conns.max}, and the table in the kernel is for ${size}: its size is fixed while attached`,
-    { hint: `keep max: ${size}, or detach and attach again, which ends all conns` },
-  )
 }

@@ -7,9 +7,8 @@ import { addressFromWords } from '../net/address.js'
 import { macFromBytes } from '../net/mac.js'
 import { InterfaceTable } from './interface-table.js'
 import type { LbMaps } from './lb-maps.js'
-import { NO_RING, ringSeal, storedRings } from './ring-store.js'
 import { pingSourceOf } from './ping-sources.js'
-import { NO_RING, ringSeal } from './ring-store.js'
+import { NO_RING, ringSeal, storedRings } from './ring-store.js'
 import { VipTable } from './vip-table.js'
 
 export interface LiveVip {
