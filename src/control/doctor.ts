@@ -21,6 +21,7 @@ import type { Route } from '../system/routes.js'
 import { readRoutes } from '../system/routes.js'
 import type { ForwardingOff } from './forwarding.js'
 import { forwardingOff } from './forwarding.js'
+import { probeFindings } from './probe-findings.js'
 
 export type Finding = {
   /** What was looked at, such as `kernel` or `eth0`. */
@@ -46,7 +47,8 @@ export function examine(
   interfaceNames: readonly string[],
 ): Finding[] {
   const attached = Instance.exists(location)
-  const live = attached ? readInstance(location) : undefined
+  using instance = attached ? Instance.open(location) : undefined
+  const live = instance && readLiveState(instance.maps)
   const names = live === undefined ? interfaceNames : [...live.interfaces.values()].map(({ name }) => name)
   return [
     kernelFinding(release()),
@@ -59,12 +61,8 @@ export function examine(
       : warning('instance', `${location.name} is not attached`, 'veer attach -f FILE'),
     ...names.flatMap((name) => interfaceFindings(namespace, name)),
     ...(live === undefined ? [] : [...realFindings(live), ...natFindings(namespace, live)]),
+    ...(instance && live ? probeFindings(instance, namespace, live, readInterfaces(namespace)) : []),
   ]
-}
-
-function readInstance(location: InstanceLocation): LiveState {
-  using instance = Instance.open(location)
-  return readLiveState(instance.maps)
 }
 
 /** @param version - as `uname -r` prints it, such as `6.1.0-28-amd64` */

@@ -101,8 +101,8 @@ export async function removeProbePath(
 ): Promise<void> {
   removeStalePins(pins, undefined)
   if (maps !== undefined) maps.probeSources.deleteMany([...maps.probeSources.keys()])
-  removeProbeNamespace(namespace, name)
   await releasePorts(holderOf(name, namespace))
+  removeProbeNamespace(namespace, name)
 }
 
 /** Whether there is anything of a path. */

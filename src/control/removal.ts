@@ -26,9 +26,10 @@ export async function removePinned(pins: PinDirectory, namespace: NetworkNamespa
     using link = pins.openLink(pin)
     link.detach()
   }
-  await removeProbePath(pins, namespace, name)
   pins.removeAll()
   // The directory that the instances of one BPF filesystem share.
   const shared = dirname(pins.path)
   if (existsSync(shared) && readdirSync(shared).length === 0) rmdirSync(shared)
+  // Last, since it may fail: then at least all else is gone.
+  await removeProbePath(pins, namespace, name)
 }

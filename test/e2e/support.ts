@@ -68,7 +68,7 @@ export async function answersOf(lab: WithClient, vip: string, count: number): Pr
 }
 
 /** Everything on the director that an instance makes. */
-export function traces(lab: Lab): object {
+export function traces(lab: Pick<Lab, 'director' | 'bpffs'>): object {
   const links = JSON.parse(lab.director.shell('ip -json address show')) as {
     ifname: string
     addr_info: { local?: string }[]
