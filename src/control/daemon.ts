@@ -1,20 +1,24 @@
-/** `veer run`: keeps the live state equal to the file, and the reals' MACs right. The dataplane goes on without it. */
+/** `veer run`: keeps the live state equal to the file, to the reals' MACs and to their health. The dataplane goes on without it. */
 import { watch } from 'chokidar'
 import type { Logger } from 'pino'
 import { loadConfig } from '../config/load.js'
 import type { Config } from '../config/schema.js'
+import type { InstanceLocation } from '../dataplane/instance.js'
 import { errnoOf, VeerError } from '../errors.js'
-import { interfaceFacts } from '../system/interfaces.js'
-import type { NeighbourEvent } from '../system/neighbour-prober.js'
-import { neighbourKey, NeighbourProber } from '../system/neighbour-prober.js'
+import type { ProbeTarget } from '../health/protocol.js'
 import type { NetworkNamespace } from '../system/netns.js'
+import type { ServiceManager } from '../system/service-manager.js'
 import type { Director, Plan } from './director.js'
+import { HealthFollower } from './health-follower.js'
+import { NeighbourFollower } from './neighbour-follower.js'
 
 export interface DaemonOptions {
   director: Director
+  location: InstanceLocation
   namespace: NetworkNamespace
   file: string
   log: Logger
+  manager: ServiceManager
 }
 
 /** An editor writes a file in several steps; it is read when it has been still for so long. */
@@ -22,23 +26,36 @@ const STILL_MS = 100
 
 export class Daemon {
   readonly #options: DaemonOptions
+  readonly #neighbours: NeighbourFollower
+  readonly #health: HealthFollower
   #config: Config | undefined
-  #prober: NeighbourProber | undefined
   #watcher: ReturnType<typeof watch> | undefined
+  #watchdog: NodeJS.Timeout | undefined
+  #status = 'starting'
   /** Everything that writes goes through here, one after the other. */
   #queue: Promise<void> = Promise.resolve()
 
   constructor(options: DaemonOptions) {
     this.#options = options
+    const enqueue = (work: () => Promise<void>): void => this.#enqueue(work)
+    this.#neighbours = new NeighbourFollower({ ...options, enqueue, onFirstMac: () => this.#applyAgain() })
+    this.#health = new HealthFollower({ ...options, enqueue, onTargets: (targets) => this.#tellStatus(targets) })
   }
 
-  /** Attaches, or adopts what is attached, and starts watching. Throws when the first configuration cannot be applied. */
+  /**
+   * Attaches, or adopts what is attached, and starts watching. Throws when the first configuration cannot be applied;
+   * resolves when the checkers work.
+   */
   async start(): Promise<void> {
     // First the watcher, so that an edit while we start is not missed.
     await this.#watchFile()
     const started = this.#queue.then(() => this.#attachOrAdopt())
     this.#queue = started.catch(() => undefined)
     await started
+    await this.#health.settled()
+    const { manager } = this.#options
+    manager.ready(this.#status)
+    if (manager.watchdogMs !== undefined) this.#watchdog = setInterval(() => this.#tellAlive(), manager.watchdogMs / 2)
   }
 
   async #attachOrAdopt(): Promise<void> {
@@ -46,9 +63,9 @@ export class Daemon {
     const config = loadConfig(file)
     if (director.attached) {
       if (await director.upgrade()) log.info('replaced the program by that of this version')
-      this.#follow(config, await director.apply(config), 'adopted')
+      await this.#follow(config, await director.apply(config), 'adopted')
     } else {
-      this.#follow(config, await director.attach(config), 'attached')
+      await this.#follow(config, await director.attach(config), 'attached')
     }
   }
 
@@ -63,16 +80,25 @@ export class Daemon {
   /** Reads the file again and applies it. What is wrong is logged; the old configuration goes on. */
   reload(reason: string): void {
     this.#enqueue(async () => {
-      this.#options.log.info({ reason }, 'reloading')
-      const config = loadConfig(this.#options.file)
-      this.#follow(config, await this.#options.director.apply(config), 'applied')
+      const { manager, log, file, director } = this.#options
+      log.info({ reason }, 'reloading')
+      manager.reloading()
+      try {
+        const config = loadConfig(file)
+        await this.#follow(config, await director.apply(config), 'applied')
+      } finally {
+        manager.ready(this.#status)
+      }
     })
   }
 
-  /** Stops watching and waits for what is under way. The dataplane stays. */
+  /** Stops watching and waits for what is under way. The dataplane stays, and so does the path of the probes. */
   async stop(): Promise<void> {
+    this.#options.manager.stopping()
+    clearInterval(this.#watchdog)
     await this.#watcher?.close()
-    this.#prober?.close()
+    this.#neighbours.close()
+    this.#health.close()
     await this.#queue
   }
 
@@ -86,10 +112,17 @@ export class Daemon {
     else log.error({ err: error, errno: errnoOf(error) }, 'unexpected error')
   }
 
-  /** After a configuration has been applied: logs what was done and watches its reals from now on. */
-  #follow(config: Config, plan: Plan, what: string): void {
+  /** After a configuration has been applied: logs what was done and follows its reals from now on. */
+  async #follow(config: Config, plan: Plan, what: string): Promise<void> {
+    this.#config = config
     this.#report(plan, what)
-    this.#watchNeighbours(config, plan.reals)
+    this.#neighbours.follow(config, plan.reals)
+    await this.#health.follow(config)
+  }
+
+  async #applyAgain(): Promise<void> {
+    const config = this.#config
+    if (config !== undefined) await this.#follow(config, await this.#options.director.apply(config), 'applied')
   }
 
   #report({ changes, unresolved, warnings }: Plan, what: string): void {
@@ -100,58 +133,15 @@ export class Daemon {
     log.info({ changes: changes.length }, what)
   }
 
-  #watchNeighbours(config: Config, reals: Plan['reals']): void {
-    const { namespace } = this.#options
-    const facts = interfaceFacts(
-      namespace,
-      config.interfaces.map(({ name }) => name),
-    )
-    if (this.#prober === undefined || !sameInterfaces(this.#config, config)) {
-      this.#prober?.close()
-      this.#prober = new NeighbourProber({ namespace, interfaces: facts })
-    }
-    this.#config = config
-    const hops = nextHops(reals)
-    this.#prober.watch(hops.map(({ target }) => target), (event) => this.#onNeighbour(event, hops))
+  #tellAlive(): void {
+    if (this.#health.live) this.#options.manager.alive()
   }
 
-  #onNeighbour(event: NeighbourEvent, hops: readonly NextHop[]): void {
-    const { director, log } = this.#options
-    const { address, ifindex, change, mac } = event
-    const hop = hops.find(({ target }) => neighbourKey(target) === neighbourKey(event))
-    if (hop === undefined) return
-    const who = hop.reals.has(address) ? 'real' : 'gateway'
-    if (change === 'lost' || mac === undefined) {
-      log.warn({ [who]: address, mac }, `${who} does not answer ARP or ND any more; its last MAC stays in use`)
-      return
-    }
-    this.#enqueue(async () => {
-      const known = await director.updateMac(hop.reals, ifindex, mac)
-      log.info({ [who]: address, mac }, `the MAC of a ${who} is known`)
-      // A real that had no MAC had no slots in its rings either.
-      if (!known && this.#config !== undefined) this.#follow(this.#config, await director.apply(this.#config), 'applied')
-    })
+  #tellStatus(targets: Iterable<ProbeTarget>): void {
+    const checked = [...targets]
+    const down = checked.filter(({ state }) => state === 'down').length
+    const services = `${this.#config?.services.length ?? 0} services`
+    this.#status = checked.length === 0 ? services : `${services}; ${down} of ${checked.length} checked reals down`
+    this.#options.manager.status(this.#status)
   }
-}
-
-function sameInterfaces(a: Config | undefined, b: Config): boolean {
-  return JSON.stringify(a?.interfaces) === JSON.stringify(b.interfaces)
-}
-
-/** A neighbour that packets to reals go to: the real itself, or a gateway. */
-interface NextHop {
-  target: Parameters<NeighbourProber['watch']>[0][number]
-  reals: ReadonlySet<string>
-}
-
-function nextHops(reals: Plan['reals']): NextHop[] {
-  const hops = new Map<string, NextHop & { reals: Set<string> }>()
-  for (const [real, { link, nextHop, local, mac }] of reals) {
-    if (local) continue
-    const target = { address: nextHop, ifindex: link.ifindex, ...(mac === undefined ? {} : { mac }) }
-    const hop = hops.get(neighbourKey(target)) ?? { target, reals: new Set() }
-    hops.set(neighbourKey(target), hop)
-    hop.reals.add(real)
-  }
-  return [...hops.values()]
 }

@@ -1,65 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { rmSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Lab } from '../../lab/topology.js'
 import type { ServiceList } from '../../src/control/service-list.js'
+import { Daemon, type LogLine } from './daemon.js'
 import type { ConfigFile } from './support.js'
 import { answersOf, configOf, DEADLINE, edited, Load, Stream, streamTo, traces, url, veer, veerJson } from './support.js'
 
-const VEER = fileURLToPath(new URL('../../bin/veer', import.meta.url))
 const VIP = '10.0.0.100'
-
-type LogLine = Record<string, unknown> & { msg: string }
-
-/** A `veer run` in the lab and what it has logged. */
-class Daemon {
-  readonly lines: LogLine[] = []
-  readonly #child: ChildProcess
-  readonly #ended: Promise<unknown[]>
-  stderr = ''
-
-  constructor(lab: Lab, file: string) {
-    this.#child = spawn(VEER, [...lab.veerOptions, 'run', '-f', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-    this.#ended = once(this.#child, 'exit')
-    let rest = ''
-    this.#child.stdout?.on('data', (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split('\n')
-      rest = lines.pop() ?? ''
-      this.lines.push(...lines.map((line) => JSON.parse(line) as LogLine))
-    })
-    this.#child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()))
-  }
-
-  static async start(lab: Lab, file: string): Promise<Daemon> {
-    const daemon = new Daemon(lab, file)
-    await daemon.logs('running')
-    return daemon
-  }
-
-  count(message: string): number {
-    return this.lines.filter(({ msg }) => msg === message).length
-  }
-
-  /** Waits until it has logged the message so many times. */
-  async logs(message: string, times = 1): Promise<void> {
-    const said = (): string[] => [...this.lines.map(({ msg }) => msg), this.stderr]
-    await expect.poll(() => this.count(message) >= times, { ...DEADLINE, message: message }).toBe(true).catch(() => {
-      throw new Error(`never said "${message}" ${times} times, but: ${said().join('; ')}`)
-    })
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
-  }
-
-  /** Ends it; the exit code and the signal. */
-  async end(signal: NodeJS.Signals): Promise<unknown[]> {
-    this.#child.kill(signal)
-    return this.#ended
-  }
-}
 
 describe('veer run', () => {
   let lab: Lab

@@ -179,3 +179,42 @@ export class Load implements AsyncDisposable {
     await end(this.#child)
   }
 }
+
+export interface PaceResult {
+  sent: number
+  /** When each began, in milliseconds of the clock. */
+  failures: { startedAt: number; error: string }[]
+}
+
+/** Requests from the client at a steady pace. */
+export class Pace implements AsyncDisposable {
+  readonly #child: ChildProcess
+
+  constructor(lab: WithClient, target: string, perSecond: number) {
+    this.#child = lab.client.fork(script('pace.mjs'), [target, `${perSecond}`])
+  }
+
+  /** How many it has begun. */
+  async sent(): Promise<number> {
+    return (await this.#ask<{ sent: number }>('sent')).sent
+  }
+
+  async reaches(count: number): Promise<void> {
+    await expect.poll(() => this.sent(), { ...DEADLINE, interval: 100 }).toBeGreaterThanOrEqual(count)
+  }
+
+  stop(): Promise<PaceResult> {
+    return this.#ask('stop')
+  }
+
+  async #ask<T>(question: string): Promise<T> {
+    const answer = once(this.#child, 'message')
+    this.#child.send(question)
+    const [message] = (await answer) as [T]
+    return message
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await end(this.#child)
+  }
+}
