@@ -28,6 +28,8 @@ function main(): void {
   process.on('SIGINT', () => undefined)
   process.on('SIGHUP', () => undefined)
   process.on('disconnect', () => process.exit(0))
+  // It may have gone while our modules were being read: then there is no such event any more.
+  if (!process.connected) process.exit(0)
   const maxInFlight = Number(required('max-in-flight'))
   const loop = new CheckLoop({ prober: localProber, maxInFlight, report }, performance.now())
   const adaptPorts = values.local ? () => undefined : portAdapter(loop)

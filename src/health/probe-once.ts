@@ -19,6 +19,8 @@ const { values } = parseArgs({
 
 function main(): void {
   process.on('disconnect', () => process.exit(0))
+  // It may have gone while our modules were being read: then there is no such event any more.
+  if (!process.connected) process.exit(0)
   const probe = values.local ? localProber : commandProber()
   process.once('message', ({ targets }: ProbeOrder) => {
     for (const target of targets) void check(probe, target)
