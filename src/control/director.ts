@@ -16,8 +16,8 @@ import { neighbourKey } from '../system/neighbour-prober.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import { readRoutes } from '../system/routes.js'
 import { applyReconciliation } from './apply.js'
-import type { HealthOutcome } from './apply-health.js'
-import { applyHealthChanges } from './apply-health.js'
+import type { HealthOutcome, HealthWish } from './apply-health.js'
+import { inSlices, openAndApply } from './apply-health.js'
 import { requireNamespace } from './attached-namespace.js'
 import { attachmentChanges, attachMissing, detachUnwanted, wantedLinks } from './attachments.js'
 import { checkConnsSize } from './conns-size.js'
@@ -128,20 +128,18 @@ export class Director {
     })
   }
 
-  /** Writes states of health, by destinationKey(), and what follows from them, in one apply; and nothing else. */
+  /** Writes states of health, by destinationKey(), and what follows from them, and nothing else. */
   applyHealth(config: Config, changes: ReadonlyMap<string, 'up' | 'down'>): Promise<HealthOutcome> {
-    return this.#locked(() => {
-      using instance = Instance.open(this.#options)
-      return applyHealthChanges(instance.maps, config, { changes, advance: new Set() })
-    })
+    return this.#changeHealth(config, { changes, advance: new Set() })
   }
 
   /** Takes the slow starts of these services on by a step, of all services by default; see SlowStartClock. */
   stepSlowStart(config: Config, services?: ReadonlySet<string>): Promise<HealthOutcome> {
-    return this.#locked(() => {
-      using instance = Instance.open(this.#options)
-      return applyHealthChanges(instance.maps, config, { changes: new Map(), advance: services })
-    })
+    return this.#changeHealth(config, { changes: new Map(), advance: services })
+  }
+
+  #changeHealth(config: Config, wish: HealthWish): Promise<HealthOutcome> {
+    return inSlices(wish, (left) => this.#locked(() => openAndApply(this.#options, config, left)))
   }
 
   /** Removes everything that the instance made. Throws `LB_ERR_INSTANCE_MISSING` when there is nothing. */

@@ -1,22 +1,28 @@
 /**
  * What changes in the maps when the health of destinations does, and nothing else: the entries of these destinations,
  * the rings of their services, and whether their VIPs are up. What a service is comes from the maps; what follows from
- * health comes from the configuration. Pure.
+ * health comes from the configuration. Pure, but that it lets others have their turn while it builds rings.
  */
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { inCanonicalOrder } from '../config/order.js'
-import type { Config, ServiceConfig } from '../config/schema.js'
+import type { ServiceConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState } from '../dataplane/live-state.js'
 import { liveScheduler } from '../dataplane/live-state.js'
 import type { Dest } from '../maps/generated.js'
 import { DestFlag, Limit } from '../maps/generated.js'
-import { destinationKey, serviceOfKey } from './destination-key.js'
+import { destinationKey } from './destination-key.js'
 import { IdPool } from './ids.js'
-import { byServiceKey } from './match.js'
 import type { MemberHealth, ServiceHealth } from './member-health.js'
 import { healthFlags, nextHealth } from './member-health.js'
 import { newRing } from './new-ring.js'
 import type { ServiceWrite, Writes } from './writes.js'
 import { nextGeneration, retiredDest } from './writes.js'
+
+/** A service whose health changes, or is to. */
+export interface Concerned {
+  live: LiveService
+  config: ServiceConfig
+}
 
 export interface HealthChanges {
   /** By destinationKey(): the states that differ from those in the maps. */
@@ -46,18 +52,28 @@ export interface HealthReconciliation extends Writes {
   steps: HealthStep[]
 }
 
-export function reconcileHealth(live: LiveState, config: Config, wanted: HealthChanges): HealthReconciliation {
+/** Slots of rings that are built in one go: some ten milliseconds. */
+const SLOTS_AT_ONCE = 1 << 17
+
+/** @param concerned - the services to look at, each as the maps and as the configuration have it */
+export async function reconcileHealth(
+  live: LiveState,
+  concerned: readonly Concerned[],
+  wanted: HealthChanges,
+): Promise<HealthReconciliation> {
   const builder = new HealthBuilder(live, wanted)
-  const configOf = byServiceKey(config.services)
-  const touched = new Set([...[...wanted.changes.keys()].map(serviceOfKey), ...wanted.advance])
-  const steps: HealthStep[] = []
-  const services = live.services.map((service): ServiceWrite => {
-    const found = configOf(service)
-    if (found === undefined || !touched.has(found.name)) return unchanged(service)
-    const step = builder.build(service, found)
-    steps.push(step)
-    return step
-  })
+  const stepOf = new Map<LiveService, HealthStep>()
+  let slots = 0
+  for (const { live: service, config } of concerned) {
+    const step = builder.build(service, config)
+    stepOf.set(service, step)
+    slots += step.ring === undefined ? 0 : step.value.ringSize
+    if (slots < SLOTS_AT_ONCE) continue
+    slots = 0
+    await othersTurn()
+  }
+  const services = live.services.map((service) => stepOf.get(service) ?? unchanged(service))
+  const steps = [...stepOf.values()]
   return {
     live,
     settings: live.settings,
@@ -116,7 +132,8 @@ class HealthBuilder {
       reachable: has(value, DestFlag.neighbour),
       change: this.#wanted.changes.get(destinationKey(config.name, address, port)),
     }))
-    const { members, quorum } = nextHealth(now, config, { advance: this.#wanted.advance.has(config.name) })
+    const before = live.destinations.map(({ value }) => value)
+    const { members, quorum } = nextHealth(now, config, { before, advance: this.#wanted.advance.has(config.name) })
     const destinations = ordered.map((each, index): DestinationStep => {
       const next = members[index] as MemberHealth
       return { live: each, id: next.reset ? this.#destIds.take() : each.id, next }

@@ -164,11 +164,12 @@ function settingsOf(config: Config, links: readonly Link[], hz: number): TargetS
 
 function targetService(config: ServiceConfig, live: LiveService | undefined, input: TargetInput): TargetService {
   const reached = membersOf(config).map((member) => reach(member, input))
-  const matches = matchDestinations(reached, sameService(live, config)?.destinations ?? [])
+  const known = sameService(live, config)?.destinations ?? []
+  const matches = matchDestinations(reached, known)
   const now = reached.map(({ weight, sorry, local, mac }, index) => {
     return { weight, sorry, live: matches[index]?.value, reachable: local || mac !== undefined }
   })
-  const { members } = nextHealth(now, config)
+  const { members } = nextHealth(now, config, { before: known.map(({ value }) => value) })
   const destinations = reached.map((each, index): TargetDestination => {
     const { health, effectiveWeight } = members[index] as MemberHealth
     return { ...each, health, effectiveWeight }

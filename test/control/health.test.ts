@@ -60,7 +60,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const config = configOf([WEB, UDP])
     const kernel = await Kernel.open(config)
     const udp = serviceOf(kernel, 'udp')
-    const { changes } = kernel.mark(config, { [key(12)]: 'down', [key(13)]: 'up' })
+    const { changes } = await kernel.mark(config, { [key(12)]: 'down', [key(13)]: 'up' })
     expect(changes.map(({ object, before, after }) => [object, before, after])).toEqual([
       ['services.web.reals.10.0.0.12.health', 'unknown', 'down'],
       ['services.web.reals.10.0.0.12.effectiveWeight', 1, 0],
@@ -72,7 +72,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     // Of the other service nothing is written but its key of the other era.
     expect({ ...serviceOf(kernel, 'udp'), key: udp.key }).toEqual(udp)
     expect(kernel.live().staleKeys).toEqual([])
-    kernel.mark(config, { [key(12)]: 'up' })
+    await kernel.mark(config, { [key(12)]: 'up' })
     expect(slotsOf(kernel)).toEqual({ '10.0.0.11': 1, '10.0.0.12': 1, '10.0.0.13': 1 })
     expect(kernel.live().ringIndices.size).toBe(2)
   })
@@ -80,7 +80,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
   it('is kept by an apply, and forgotten with the check', async () => {
     const config = configOf([WEB])
     const kernel = await Kernel.open(config)
-    kernel.mark(config, { [key(12)]: 'down', [key(11)]: 'up' })
+    await kernel.mark(config, { [key(12)]: 'down', [key(11)]: 'up' })
     kernel.become(configOf([{ ...WEB, reals: ['10.0.0.11', ['10.0.0.12', 7], '10.0.0.14'] }]))
     expect(stateOf(kernel)).toBe('11 up 1, 12 down 0, 14 ? 1')
     const unchecked = configOf([{ ...WEB, health: { kind: 'none' } }])
@@ -93,7 +93,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
   it('is forgotten when the service moves: nobody has checked it there', async () => {
     const config = configOf([WEB])
     const kernel = await Kernel.open(config)
-    kernel.mark(config, { [key(12)]: 'down' })
+    await kernel.mark(config, { [key(12)]: 'down' })
     kernel.become(configOf([{ ...WEB, port: 8080 }]))
     expect(stateOf(kernel)).toBe('11 ? 1, 12 ? 1, 13 ? 1')
   })
@@ -103,7 +103,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const kernel = await Kernel.open(config)
     const first = [1, 2, 3].map((client) => syn(kernel, client).to)
     expect(new Set(first).size).toBe(3)
-    kernel.mark(config, { [key(12)]: 'down' })
+    await kernel.mark(config, { [key(12)]: 'down' })
     expect([1, 2, 3].map((client) => ack(kernel, client).to)).toEqual(first)
     const later = [4, 5, 6, 7, 8, 9].map((client) => syn(kernel, client).to)
     expect(later).not.toContain(macOf('10.0.0.12'))
@@ -115,13 +115,13 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const victim = [1, 2, 3].find((client) => syn(kernel, client).to === macOf('10.0.0.12')) ?? 0
     const idOf = (): number | undefined => serviceOf(kernel).destinations.find(({ address }) => address === '10.0.0.12')?.id
     const before = idOf()
-    kernel.mark(config, { [key(12)]: 'down' })
+    await kernel.mark(config, { [key(12)]: 'down' })
     const after = idOf()
     expect(after).not.toBe(before)
     expect(ack(kernel, victim).verdict).toBe('reply_reset')
-    kernel.mark(config, { [key(12)]: 'down' })
+    await kernel.mark(config, { [key(12)]: 'down' })
     expect(idOf()).toBe(after)
-    kernel.mark(config, { [key(12)]: 'up' })
+    await kernel.mark(config, { [key(12)]: 'up' })
     expect([idOf(), stateOf(kernel)]).toEqual([after, '11 ? 1, 12 up 1, 13 ? 1'])
     expect(isDone(kernel, config)).toBe(true)
     expect(kernel.live().orphans).toEqual([])
@@ -131,7 +131,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const group = { persistence: { timeout: 60, group: 'shop' }, onDown: 'reset' }
     const config = configOf([{ ...WEB, ...group }, { ...WEB, ...group, name: 'tls', port: 443 }])
     const kernel = await Kernel.open(config)
-    kernel.mark(config, { [key(12)]: 'down' })
+    await kernel.mark(config, { [key(12)]: 'down' })
     expect(isDone(kernel, config)).toBe(true)
     const ids = ['web', 'tls'].map((name) => {
       return serviceOf(kernel, name).destinations.find(({ address }) => address === '10.0.0.12')
@@ -152,11 +152,11 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const config = configOf([{ ...sticky, reals: [[`10.0.0.${last}`, weight], `10.0.0.${23 - last}`] }])
     kernel.become(config)
     expect([syn(kernel, 2).to, syn(kernel, 3).to]).toEqual([home, home])
-    kernel.mark(config, { [key(last)]: 'down' })
+    await kernel.mark(config, { [key(last)]: 'down' })
     const elsewhere = macOf(`10.0.0.${23 - last}`)
     expect([syn(kernel, 4).to, syn(kernel, 5).to]).toEqual([elsewhere, elsewhere])
     expect(ack(kernel, 1)).toEqual({ verdict: 'forward_known', to: home })
-    kernel.mark(config, { [key(last)]: 'up' })
+    await kernel.mark(config, { [key(last)]: 'up' })
     expect(syn(kernel, 6).to).toBe(elsewhere)
   })
 
@@ -168,11 +168,11 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     ] as const) {
       const config = configOf([{ ...WEB, allDown }])
       const kernel = await Kernel.open(config)
-      kernel.mark(config, all)
+      await kernel.mark(config, all)
       expect(stateOf(kernel)).toBe(state)
       expect(kernel.live().vips[0]?.value.up).toBe(allDown === 'reject' ? 0 : 1)
       expect(isDone(kernel, config)).toBe(true)
-      kernel.mark(config, { [key(13)]: 'up' })
+      await kernel.mark(config, { [key(13)]: 'up' })
       expect([stateOf(kernel), kernel.live().vips[0]?.value.up]).toEqual(['11 down 0, 12 down 0, 13 up 1', 1])
     }
   })
@@ -181,24 +181,68 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const config = configOf([{ ...WEB, quorum: 2, hysteresis: 1, sorryServer: '10.0.0.99' }])
     const kernel = await Kernel.open(config)
     expect(stateOf(kernel)).toBe('11 ? 1, 12 ? 1, 13 ? 1, 99 ? 0')
-    kernel.mark(config, { [key(11)]: 'down', [key(12)]: 'down' })
+    await kernel.mark(config, { [key(11)]: 'down', [key(12)]: 'down' })
     expect(stateOf(kernel)).toBe('11 down 0, 12 down 0, 13 ? 1, 99 ? 0')
     expect(isDone(kernel, config)).toBe(true)
-    const { changes } = kernel.mark(config, { [key(13)]: 'down' })
+    const { changes } = await kernel.mark(config, { [key(13)]: 'down' })
     expect(changes).toContainEqual({ action: 'change', object: 'services.web.quorum', before: 'there', after: 'lost' })
     expect(slotsOf(kernel)).toEqual({ '10.0.0.99': 1 })
     expect([isDone(kernel, config), kernel.live().vips[0]?.value.up]).toEqual([true, 1])
-    kernel.mark(config, { [key(11)]: 'up', [key(12)]: 'up' })
+    await kernel.mark(config, { [key(11)]: 'up', [key(12)]: 'up' })
     expect(slotsOf(kernel)).toEqual({ '10.0.0.99': 1 })
-    kernel.mark(config, { [key(13)]: 'up' })
+    await kernel.mark(config, { [key(13)]: 'up' })
     expect(stateOf(kernel)).toBe('11 up 1, 12 up 1, 13 up 1, 99 ? 0')
+  })
+
+  it('keeps the sorry server until quorum is found when an edit gives it another address', async () => {
+    const fields = { ...WEB, quorum: 2, hysteresis: 1 }
+    const config = configOf([{ ...fields, sorryServer: '10.0.0.99' }])
+    const kernel = await Kernel.open(config)
+    await kernel.mark(config, { [key(11)]: 'down', [key(12)]: 'down', [key(13)]: 'down' })
+    await kernel.mark(config, { [key(11)]: 'up', [key(12)]: 'up' })
+    const moved = configOf([{ ...fields, sorryServer: '10.0.0.98' }])
+    kernel.become(moved)
+    expect(stateOf(kernel)).toBe('11 up 0, 12 up 0, 13 down 0, 98 ? 1')
+    expect(isDone(kernel, moved)).toBe(true)
+  })
+
+  it('tells of quorum once when it is lost and once when it is there, without a sorry server', async () => {
+    const config = configOf([{ ...WEB, quorum: 2 }])
+    const kernel = await Kernel.open(config)
+    const told: unknown[] = []
+    for (const [last, state] of [[11, 'down'], [12, 'down'], [13, 'down'], [11, 'up'], [12, 'up'], [13, 'up']] as const) {
+      const { changes } = await kernel.mark(config, { [key(last)]: state })
+      told.push(changes.find(({ object }) => object === 'services.web.quorum')?.after)
+    }
+    expect(told).toEqual([undefined, 'lost', undefined, undefined, 'there', undefined])
+  })
+
+  it('of a real in many services is several applies, those first in which one goes down', async () => {
+    const scheduler = { name: 'mh', tableSize: 131_071 } as unknown as string
+    const names = Array.from({ length: 18 }, (_, index) => `web${index}`)
+    const config = configOf(names.map((name, index) => ({ ...WEB, name, port: 100 + index, scheduler })))
+    const kernel = await Kernel.open(config)
+    const keyIn = (name: string): string => destinationKey(name, '10.0.0.12', 100 + names.indexOf(name))
+    const down = names.filter((_, index) => index % 3 === 0)
+    const { changes } = await kernel.mark(config, {
+      ...Object.fromEntries(names.map((name) => [keyIn(name), 'up'])),
+      ...Object.fromEntries(down.map((name) => [keyIn(name), 'down'])),
+    })
+    const told = changes.filter(({ object }) => object.endsWith('.health'))
+    expect(told.map(({ after }) => after)).toEqual([...down.map(() => 'down'), ...names.slice(down.length).map(() => 'up')])
+    for (const name of names) {
+      expect(stateOf(kernel, name)).toBe(down.includes(name) ? '11 ? 1, 12 down 0, 13 ? 1' : '11 ? 1, 12 up 1, 13 ? 1')
+    }
+    await kernel.mark(config, Object.fromEntries(names.map((name) => [keyIn(name), 'down'])))
+    expect(names.map((name) => slotsOf(kernel, name)['10.0.0.12'])).toEqual(names.map(() => undefined))
+    expect([isDone(kernel, config), kernel.live().ringIndices.size]).toEqual([true, 18])
   })
 
   it('up lets a weight grow by steps, over an apply, up to what is configured', async () => {
     const config = configOf([{ ...WEB, scheduler: 'wrr', slowStart: '10s' }])
     const kernel = await Kernel.open(config)
-    kernel.mark(config, { [key(11)]: 'up', [key(12)]: 'down', [key(13)]: 'up' })
-    expect(kernel.mark(config, { [key(12)]: 'up' }).starting).toEqual(['web'])
+    await kernel.mark(config, { [key(11)]: 'up', [key(12)]: 'down', [key(13)]: 'up' })
+    expect((await kernel.mark(config, { [key(12)]: 'up' })).starting).toEqual(['web'])
     const shares: number[] = []
     for (let step = 1; step < 10; step++) {
       const { '10.0.0.11': whole = 0, '10.0.0.12': part = 0, '10.0.0.13': other } = slotsOf(kernel)
@@ -206,11 +250,11 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
       shares.push((10 * part) / whole)
       kernel.become(config)
       expect(isDone(kernel, config)).toBe(true)
-      expect(kernel.advance(config).starting).toEqual(step < 9 ? ['web'] : [])
+      expect((await kernel.advance(config)).starting).toEqual(step < 9 ? ['web'] : [])
     }
     expect(shares).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9])
     expect(stateOf(kernel)).toBe('11 up 1, 12 up 1, 13 up 1')
-    expect(kernel.advance(config)).toEqual({ changes: [], starting: [] })
+    expect(await kernel.advance(config)).toEqual({ changes: [], starting: [] })
   })
 
   it('concerns nobody when the key means nothing', async () => {
@@ -218,7 +262,7 @@ describe('a change of health', { timeout: MANY_APPLIES_MS }, () => {
     const kernel = await Kernel.open(config)
     const before = kernel.live()
     const nobody = { [key(77)]: 'down', 'other 10.0.0.11:80': 'down' } as const
-    expect(kernel.mark(config, nobody)).toEqual({ changes: [], starting: [] })
+    expect(await kernel.mark(config, nobody)).toEqual({ changes: [], starting: [] })
     const after = kernel.live()
     expect([after.settings, after.services]).toEqual([before.settings, before.services])
   })

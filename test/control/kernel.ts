@@ -1,8 +1,8 @@
 /** A dataplane that is pinned and attached nowhere, for tests that apply configurations to it and send frames in. */
 import { onTestFinished } from 'vitest'
 import { applyReconciliation } from '../../src/control/apply.js'
-import type { HealthOutcome } from '../../src/control/apply-health.js'
-import { applyHealthChanges } from '../../src/control/apply-health.js'
+import type { HealthOutcome, HealthWish } from '../../src/control/apply-health.js'
+import { applyHealthSlice, inSlices } from '../../src/control/apply-health.js'
 import type { Reconciliation } from '../../src/control/reconcile.js'
 import { reconcile } from '../../src/control/reconcile.js'
 import { Instance } from '../../src/dataplane/instance.js'
@@ -59,13 +59,17 @@ export class Kernel {
   }
 
   /** Marks destinations `up` or `down`, by destinationKey(). */
-  mark(config: Config, changes: Record<string, 'up' | 'down'>): HealthOutcome {
-    return applyHealthChanges(this.maps, config, { changes: new Map(Object.entries(changes)), advance: new Set() })
+  mark(config: Config, changes: Record<string, 'up' | 'down'>): Promise<HealthOutcome> {
+    return this.#wish(config, { changes: new Map(Object.entries(changes)), advance: new Set() })
   }
 
   /** Takes slow starts on by a step. */
-  advance(config: Config): HealthOutcome {
-    return applyHealthChanges(this.maps, config, { changes: new Map() })
+  advance(config: Config): Promise<HealthOutcome> {
+    return this.#wish(config, { changes: new Map() })
+  }
+
+  #wish(config: Config, wish: HealthWish): Promise<HealthOutcome> {
+    return inSlices(wish, (left) => applyHealthSlice(this.maps, config, left))
   }
 
   /** As `observe` of the unit tests; with the slots as they are in the kernel. */
