@@ -3,14 +3,50 @@ import { WorkingClock } from './working-clock.js'
 
 const TICK_MS = 10
 
-/** What is to happen at a time, unless it is cleared before. */
-export interface Deadline {
-  run: (() => void) | undefined
+/** A power of two: ten seconds, which most timeouts are below. */
+const SLOTS = 1024
+
+/**
+ * What is to happen at a tick, unless it is cleared before. A link in the ring of its slot, and gone from it when it is
+ * cleared: thousands in a second that stayed until their time would grow old, and old garbage waits for long.
+ */
+export class Deadline {
+  readonly tick: number
+  readonly run: () => void
+  before: Deadline = this
+  after: Deadline = this
+
+  constructor(tick: number, run: () => void) {
+    this.tick = tick
+    this.run = run
+  }
+
+  /** Whether it is among others, or with a slot's head. */
+  get linked(): boolean {
+    return this.after !== this
+  }
+
+  link(head: Deadline): void {
+    this.before = head.before
+    this.after = head
+    head.before.after = this
+    head.before = this
+  }
+
+  unlink(): void {
+    this.before.after = this.after
+    this.after.before = this.before
+    this.before = this.after = this
+  }
 }
 
-/** By ticks of {@link TICK_MS}; the time in which the process did not run does not count. */
+/**
+ * By ticks of {@link TICK_MS}; the time in which the process did not run does not count. A wheel of slots, as Varghese and
+ * Lauck have it: a slot has the deadlines of its tick in this turn of the wheel, and of the same in later ones.
+ */
 export class Deadlines {
-  readonly #due = new Map<number, Deadline[]>()
+  readonly #slots = Array.from({ length: SLOTS }, () => new Deadline(0, () => undefined))
+  #size = 0
   #clock = new WorkingClock(0)
   #tick = 0
   #timer: NodeJS.Timeout | undefined
@@ -18,16 +54,22 @@ export class Deadlines {
   /** Calls `run` when `ms` have passed, never earlier. */
   after(ms: number, run: () => void): Deadline {
     if (this.#timer === undefined) this.#start()
-    const deadline: Deadline = { run }
-    const tick = this.#tick + 1 + Math.ceil(ms / TICK_MS)
-    const due = this.#due.get(tick)
-    if (due === undefined) this.#due.set(tick, [deadline])
-    else due.push(deadline)
+    const deadline = new Deadline(this.#tick + 1 + Math.ceil(ms / TICK_MS), run)
+    deadline.link(this.#slot(deadline.tick))
+    this.#size++
     return deadline
   }
 
   clear(deadline: Deadline): void {
-    deadline.run = undefined
+    if (!deadline.linked) return
+    deadline.unlink()
+    this.#size--
+  }
+
+  #slot(tick: number): Deadline {
+    const slot = this.#slots[tick % SLOTS]
+    if (slot === undefined) throw new RangeError(`tick ${tick}`)
+    return slot
   }
 
   #start(): void {
@@ -40,15 +82,28 @@ export class Deadlines {
   #advance(): void {
     this.#clock.tick(performance.now())
     const last = Math.floor(this.#clock.now / TICK_MS)
-    while (this.#tick < last && this.#due.size > 0) {
-      this.#tick++
-      const due = this.#due.get(this.#tick) ?? []
-      this.#due.delete(this.#tick)
-      for (const { run } of due) run?.()
-    }
-    if (this.#due.size > 0) return
+    while (this.#tick < last && this.#size > 0) this.#expire(++this.#tick)
+    if (this.#size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  #expire(tick: number): void {
+    for (const each of this.#dueAt(tick)) {
+      // One that ran before it has cleared it.
+      if (!each.linked) continue
+      this.clear(each)
+      each.run()
+    }
+  }
+
+  #dueAt(tick: number): Deadline[] {
+    const head = this.#slot(tick)
+    const due: Deadline[] = []
+    for (let each = head.after; each !== head; each = each.after) {
+      if (each.tick === tick) due.push(each)
+    }
+    return due
   }
 }
 

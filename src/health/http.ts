@@ -26,7 +26,8 @@ export function checkHttps(run: CheckRun, check: HttpsCheck): void {
 function exchange(run: CheckRun, check: HttpCheck, socket: Socket): void {
   const { method, path } = check
   run.begin('request', run.watched ? `${method} ${path}` : '', `no answer in ${run.patience}`)
-  const headers = { Host: hostHeader(check, run.target), 'User-Agent': 'veer', Accept: '*/*', Connection: 'close' }
+  // As a list: it is sent as it is, where an object would be taken apart, kept and put together again.
+  const headers = ['Host', hostHeader(check, run.target), 'User-Agent', 'veer', 'Accept', '*/*', 'Connection', 'close']
   const request = httpRequest({
     createConnection: () => socket,
     method,

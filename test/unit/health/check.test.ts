@@ -2,8 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { errnoOf } from '../../../src/errors.js'
 import { runCheck } from '../../../src/health/check.js'
-import type { TestServer } from './servers.js'
+import type { Talk, TestServer } from './servers.js'
 import { certificate, closedPort, http, says, tcpServer, tlsServer, udpServer } from './servers.js'
 import { LOOPBACK, targetOf } from './targets.js'
 
@@ -26,10 +27,11 @@ const closed = async (): Promise<TestServer> => ({ port: await closedPort(), [Sy
 const answering = (answer: string | Buffer) => (): Promise<TestServer> => tcpServer(says(answer))
 const silent = (): Promise<TestServer> => tcpServer()
 
-/** A byte every 20 ms, for ever. */
-const slowly = (text: string) => (): Promise<TestServer> =>
+/** The head at once, then a byte every 20 ms, for ever. */
+const slowly = (text: string, head = '') => (): Promise<TestServer> =>
   tcpServer((socket) => {
     let sent = 0
+    socket.write(head)
     const timer = setInterval(() => socket.write(text[sent++] ?? ' '), 20)
     socket.on('close', () => clearInterval(timer))
   })
@@ -74,7 +76,7 @@ describe('http', () => {
     ['a body without an end that matches', { ...check, body: 'xxx' }, endless, 'body', OK],
     ['a body without an end, not asked for', check, endless, 'status', OK],
     ['a body that is cut off', body, answering('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nall well'), 'body', 'body: connection closed before its end'],
-    ['a body that does not end', body, slowly('HTTP/1.1 200 OK\r\n\r\n'), 'body', 'body: no end in 500 ms'],
+    ['a body that does not end', body, slowly('all well', 'HTTP/1.1 200 OK\r\n\r\n'), 'body', 'body: no end in 500 ms'],
     ['refused', check, closed, 'connect', 'connect: refused'],
     ['silence', check, silent, 'request', 'no answer in 500 ms'],
     ['a header a byte at a time', check, slowly(`HTTP/1.1 200 OK\r\nX: ${'x'.repeat(99)}`), 'request', 'no answer in 500 ms'],
@@ -101,6 +103,37 @@ describe('http', () => {
     const [line, ...headers] = asked.replace(`:${server.port}`, ':PORT').trimEnd().split('\r\n')
     expect(line).toBe(`${method} ${path} HTTP/1.1`)
     expect(headers).toEqual([`Host: ${host}`, 'User-Agent: veer', 'Accept: */*', 'Connection: close'])
+  })
+})
+
+describe('the end of a connection', () => {
+  /** Says this to whoever asks, and leaves the connection open. */
+  const answers = (answer: string): Talk => (socket) => void socket.on('data', () => socket.write(answer))
+
+  /** How the server hears of it. */
+  async function endOf(check: Keys, talk: Talk): Promise<string> {
+    let hear: (how: string) => void = () => undefined
+    const heard = new Promise<string>((resolve) => (hear = resolve))
+    await using server = await tcpServer((socket) => {
+      socket.on('error', (error) => hear(errnoOf(error) ?? error.message))
+      socket.on('end', () => hear('end'))
+      talk(socket)
+    })
+    await expect(runCheck(targetOf(check, server.port))).resolves.toMatchObject({ ok: true })
+    return await heard
+  }
+
+  // Whoever closes first keeps TIME_WAIT: after a RST nobody does.
+  it.each<[what: string, check: Keys, talk: Talk]>([
+    ['tcp', { kind: 'tcp' }, (socket) => socket.resume()],
+    ['http, when the server does not close though it was asked to', { kind: 'http' }, answers(http('200 OK', 'well'))],
+    ['http, when enough of a body has been read', { kind: 'http', body: 'well' }, answers(http('200 OK', 'well'.repeat(99_999)))],
+  ])('is a RST: %s', async (_what, check, talk) => {
+    await expect(endOf(check, talk)).resolves.toBe('ECONNRESET')
+  })
+
+  it('is the FIN of an http server that closes when it has been asked to', async () => {
+    await expect(endOf({ kind: 'http' }, says(http('200 OK')))).resolves.toBe('end')
   })
 })
 

@@ -14,7 +14,8 @@ export interface TestServer extends AsyncDisposable {
   port: number
 }
 
-type Talk = (socket: Socket) => void
+/** How a server treats a connection. */
+export type Talk = (socket: Socket) => void
 
 /** A TCP server that treats each connection so. */
 export async function tcpServer(talk: Talk = () => undefined): Promise<TestServer> {

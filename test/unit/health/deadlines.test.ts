@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Deadlines } from '../../../src/health/deadlines.js'
+
+describe('deadlines', () => {
+  let deadlines: Deadlines
+  let ran: string[]
+
+  beforeEach(() => {
+    vi.useFakeTimers()
+    deadlines = new Deadlines()
+    ran = []
+  })
+  afterEach(() => void vi.useRealTimers())
+
+  const after = (ms: number, name: string): ReturnType<Deadlines['after']> => deadlines.after(ms, () => ran.push(name))
+
+  it('run when their time has come, not before, in the order of their times', () => {
+    after(500, 'b')
+    after(100, 'a')
+    after(500, 'c')
+    vi.advanceTimersByTime(99)
+    expect(ran).toEqual([])
+    vi.advanceTimersByTime(60)
+    expect(ran).toEqual(['a'])
+    vi.advanceTimersByTime(1000)
+    expect(ran).toEqual(['a', 'b', 'c'])
+  })
+
+  it('wait for their turn of the wheel', () => {
+    after(60_000, 'minute')
+    // At the same place of the wheel, one turn and two turns earlier.
+    after(60_000 - 10_240, 'earlier')
+    after(60_000 - 2 * 10_240, 'first')
+    vi.advanceTimersByTime(59_900)
+    expect(ran).toEqual(['first', 'earlier'])
+    vi.advanceTimersByTime(200)
+    expect(ran).toEqual(['first', 'earlier', 'minute'])
+  })
+
+  it('do not run when they are cleared, also by one of the same time, and clearing twice is nothing', () => {
+    const cleared = after(100, 'cleared')
+    deadlines.clear(cleared)
+    deadlines.clear(cleared)
+    deadlines.after(100, () => {
+      deadlines.clear(other)
+      after(50, 'later')
+    })
+    const other = after(100, 'other')
+    vi.advanceTimersByTime(300)
+    expect(ran).toEqual(['later'])
+  })
+
+  it('keep no timer when there are none', () => {
+    const one = after(100, 'one')
+    expect(vi.getTimerCount()).toBe(1)
+    deadlines.clear(one)
+    vi.advanceTimersByTime(50)
+    expect(vi.getTimerCount()).toBe(0)
+    after(100, 'two')
+    vi.advanceTimersByTime(200)
+    expect(ran).toEqual(['two'])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
