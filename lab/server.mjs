@@ -24,7 +24,10 @@ function stream(request, response, client) {
 }
 
 function answer(request, response) {
-  const client = plain(request.socket.remoteAddress)
+  const { remoteAddress } = request.socket
+  // The client has gone before its request was read.
+  if (remoteAddress === undefined) return
+  const client = plain(remoteAddress)
   if (request.url === '/stream') return stream(request, response, client)
   const digest = createHash('sha256')
   let received = 0
