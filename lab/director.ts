@@ -7,6 +7,7 @@ import { type ConnQuery, type ListedConn, listConns } from '../src/control/conn-
 import { Director } from '../src/control/director.js'
 import { Instance, type InstanceLocation } from '../src/dataplane/instance.js'
 import { readVerdictCounts } from '../src/dataplane/verdict-counts.js'
+import type { ProbeTarget } from '../src/health/protocol.js'
 import { NetworkNamespace } from '../src/system/netns.js'
 import { Network } from './network.js'
 
@@ -40,6 +41,11 @@ export class LabDirector {
 
   async detach(): Promise<void> {
     await this.#director.detach()
+  }
+
+  /** What the configuration has to check. */
+  probeTargets(content: object): ProbeTarget[] {
+    return this.#director.probeTargets(configOf(content))
   }
 
   /** What selects this director on veer's command line. */

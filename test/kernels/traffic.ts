@@ -1,21 +1,27 @@
 /**
  * What `scripts/kernels` runs in each kernel: both objects go through its verifier, then TCP and UDP through dr and nat
- * over veth. The last line says how far it came: `RELEASE load ok, dr ok, nat ok (tcx)`.
+ * over veth, then probes of the same
+ * reals by their own path. The last line says how far it came: `RELEASE load ok, dr ok, nat ok (tcx), probe ok`.
  */
 import { deepEqual } from 'node:assert/strict'
 import { release } from 'node:os'
 import { LabDirector } from '../../lab/director.js'
 import { Network } from '../../lab/network.js'
-import { CLIENT, DR_VIP, FAMILIES, type Family, NAT_VIP, serviceFor, twoArm, twoArmConfig, VIP_PORT } from '../../lab/two-arm.js'
+import { askByProbePath } from '../../lab/probe.js'
+import { CLIENT, DR_VIP, FAMILIES, type Family, NAT_VIP, realAddress, serviceFor, twoArm, twoArmConfig, VIP_PORT } from '../../lab/two-arm.js'
 import { hookOfFilter, hookOfLink } from '../../src/dataplane/hooks.js'
 import { Instance } from '../../src/dataplane/instance.js'
 import { loadObjects } from '../../src/dataplane/loaded-objects.js'
 import { closeMaps, closePrograms } from '../../src/dataplane/programs.js'
+import type { ProbeTarget } from '../../src/health/protocol.js'
 
 const REALS = 2
 const BUCKETS = 1 << 10
 /** For an answer; an emulated machine is slow. */
 const TIMEOUT_MS = 20_000
+
+/** The first. */
+const PROBE_PORTS = 61_000
 
 const VIPS = { dr: DR_VIP, nat: NAT_VIP } as const
 const METHODS = ['dr', 'nat'] as const
@@ -35,7 +41,10 @@ async function load(): Promise<void> {
 
 const services = METHODS.flatMap((forward) =>
   FAMILIES.flatMap(({ family }) =>
-    ['tcp', 'udp'].map((protocol) => serviceFor({ name: `${forward}-${protocol}-${family}`, forward, protocol, family, reals: REALS })),
+    ['tcp', 'udp'].map((protocol) => {
+      const health = { kind: protocol === 'tcp' ? 'tcp' : 'none' }
+      return serviceFor({ name: `${forward}-${protocol}-${family}`, forward, protocol, family, reals: REALS, health })
+    }),
   ),
 )
 
@@ -57,12 +66,26 @@ async function send({ client }: Network, method: Method, family: Family): Promis
 function replyMechanism({ location }: LabDirector): string {
   using instance = Instance.open(location)
   const found = {
-    tcx: instance.pins.list('links').filter((pin) => hookOfLink(pin)?.kind !== 'xdp').length,
+    tcx: instance.pins.list('links').filter((pin) => /gress$/.test(hookOfLink(pin)?.kind ?? '')).length,
     clsact: instance.pins.list('filters').filter((pin) => hookOfFilter(pin) !== undefined).length,
   }
   const mechanism = found.tcx > 0 ? 'tcx' : 'clsact'
   deepEqual(found, { tcx: 0, clsact: 0, [mechanism]: 4 })
   return mechanism
+}
+
+/** Each service has each of its reals answer by name: those of dr are asked by the VIP. */
+function probe({ location }: LabDirector, targets: readonly ProbeTarget[]): void {
+  const answers = targets.map((target, index) => {
+    const real = askByProbePath(location, target, { port: PROBE_PORTS + index, seconds: TIMEOUT_MS / 1000 })
+    return `${target.service} ${target.address} ${real}`
+  })
+  const expected = METHODS.flatMap((method) =>
+    FAMILIES.flatMap(({ family }) =>
+      Array.from({ length: REALS }, (_, index) => `${method}-tcp-${family} ${realAddress(index + 1, family)} real${index + 1}`),
+    ),
+  )
+  deepEqual(answers.sort(), expected.sort())
 }
 
 const passed: string[] = []
@@ -71,11 +94,14 @@ try {
   passed.push('load ok')
   await using network = await Network.create({ hosts: twoArm({ reals: REALS }) })
   const director = new LabDirector(network)
-  await director.attach(twoArmConfig(services))
+  const config = twoArmConfig(services, { probe: { ports: `${PROBE_PORTS}-65535` } })
+  await director.attach(config)
   for (const method of METHODS) {
     for (const { family } of FAMILIES) await send(network, method, family)
     passed.push(method === 'dr' ? 'dr ok' : `nat ok (${replyMechanism(director)})`)
   }
+  probe(director, director.probeTargets(config))
+  passed.push('probe ok')
   await director.detach()
 } catch (error) {
   console.error(error)
