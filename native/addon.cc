@@ -85,6 +85,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       {"interfaceIndex", InterfaceIndex},
       {"interfaceName", InterfaceName},
       {"setMulticastMac", SetMulticastMac},
+      {"interfaceOffloads", InterfaceOffloads},
       {"lockFile", FileLock::Lock},
       {"notifyService", NotifyService},
       {"createMap", Map::New},

@@ -2,7 +2,9 @@
 #include "interface.h"
 
 #include <bpf/libbpf.h>
+#include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -40,6 +42,26 @@ const char* ModeName(uint8_t mode) {
     default:
       return "none";
   }
+}
+
+/** Any socket will do: the ioctls of interfaces look at its namespace alone. */
+Fd OpenControlSocket(Napi::Env env, const std::string& interface_name) {
+  Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.IsOpen()) Throw(env, {errno, "socket", "interface", interface_name});
+  return fd;
+}
+
+/** Asks for one of the offloads that have an ethtool command of their own. */
+bool IsOffloadOn(Napi::Env env, const Fd& fd, const std::string& interface_name, uint32_t command) {
+  ethtool_value value{};
+  value.cmd = command;
+  ifreq request{};
+  interface_name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  if (ioctl(fd.Get(), SIOCETHTOOL, &request) < 0) {
+    Throw(env, {errno, "SIOCETHTOOL", "interface", interface_name});
+  }
+  return value.data != 0;
 }
 
 /** With programs in several modes `prog_id` is 0; the first that sees a packet answers then. */
@@ -85,8 +107,7 @@ Napi::Value SetMulticastMac(const Napi::CallbackInfo& info) {
   std::string name = AsInterfaceName(info[0]);
   Bytes mac = AsBytes(info[1], "setMulticastMac: mac", 6);
   bool add = AsBool(info[2], "setMulticastMac: add");
-  Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (!fd.IsOpen()) Throw(env, {errno, "socket", "interface", name});
+  Fd fd = OpenControlSocket(env, name);
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   request.ifr_hwaddr.sa_family = AF_UNSPEC;
@@ -95,6 +116,16 @@ Napi::Value SetMulticastMac(const Napi::CallbackInfo& info) {
     Throw(env, {errno, add ? "SIOCADDMULTI" : "SIOCDELMULTI", "interface", name});
   }
   return env.Undefined();
+}
+
+Napi::Value InterfaceOffloads(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  std::string name = AsInterfaceName(info[0]);
+  Fd fd = OpenControlSocket(env, name);
+  Napi::Object answer = Napi::Object::New(env);
+  answer.Set("gro", IsOffloadOn(env, fd, name, ETHTOOL_GGRO));
+  answer.Set("txChecksums", IsOffloadOn(env, fd, name, ETHTOOL_GTXCSUM));
+  return answer;
 }
 
 Napi::Value QueryXdp(const Napi::CallbackInfo& info) {

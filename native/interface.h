@@ -18,6 +18,7 @@ bool IsIngress(const Napi::Value& direction);
 Napi::Value InterfaceIndex(const Napi::CallbackInfo& info);
 Napi::Value InterfaceName(const Napi::CallbackInfo& info);
 Napi::Value SetMulticastMac(const Napi::CallbackInfo& info);
+Napi::Value InterfaceOffloads(const Napi::CallbackInfo& info);
 Napi::Value QueryXdp(const Napi::CallbackInfo& info);
 
 }  // namespace veer

@@ -199,6 +199,8 @@ export interface NativeBinding {
   interfaceName(ifindex: number): string
   /** SIOCADDMULTI / SIOCDELMULTI: lets a multicast MAC through the NIC's filter. */
   setMulticastMac(interfaceName: string, mac: Uint8Array, add: boolean): void
+  /** SIOCETHTOOL: whether generic receive offload and the offload of any transmit checksum are on. */
+  interfaceOffloads(interfaceName: string): { gro: boolean; txChecksums: boolean }
   /**
    * flock(LOCK_EX | LOCK_NB) on a file made if missing; throws EWOULDBLOCK when another holds it.
    * The holder may remove the file before it closes: a lock on a file that is no longer there is not given.

@@ -28,9 +28,9 @@ import { knownMacs, probeNeighbours } from './neighbours.js'
 import { NewAttachments } from './new-attachments.js'
 import type { Plan } from './plan.js'
 import { summarise } from './plan.js'
-import { ensureProbePath, probePathFaults } from './probe-path.js'
+import { ensureProbePath } from './probe-path.js'
+import { ProbePathCheck } from './probe-path-check.js'
 import { pathByMaps, planProbePath, settleProbePath, targetsByMaps } from './probe-path-step.js'
-import { wantsProbePath } from './probe-sources.js'
 import type { Reconciliation } from './reconcile.js'
 import { reconcile } from './reconcile.js'
 import type { ReplyMechanism } from './reply-hooks.js'
@@ -54,6 +54,7 @@ export interface DirectorOptions extends InstanceLocation {
 
 export class Director {
   readonly #options: Required<DirectorOptions>
+  readonly #probePathCheck = new ProbePathCheck()
 
   constructor(options: DirectorOptions) {
     this.#options = { openNeighbours: probeNeighbours, resolveTimeoutMs: 1000, replyMechanism: 'auto', ...options }
@@ -105,7 +106,7 @@ export class Director {
     const attachments = { namespace, config, facts: host.attached, live: readAttached(instance.maps) }
     const links = wantedLinks(attachments)
     const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
-    const probes = planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
+    const probes = await planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
     return summarise(instance, namespace, plan, [...attachmentChanges(instance, attachments), ...probes.changes])
   }
 
@@ -166,7 +167,7 @@ export class Director {
    * wrong, a phrase for each piece.
    */
   async mendProbePath(config: Config): Promise<string[]> {
-    if (!wantsProbePath(config) || this.#probePathIsRight(config)) return []
+    if (await this.#probePathIsRight(config)) return []
     return this.#locked(async () => {
       using instance = this.#open()
       const path = pathByMaps(instance, config, this.#readHost(config).attached)
@@ -174,10 +175,9 @@ export class Director {
     })
   }
 
-  #probePathIsRight(config: Config): boolean {
+  async #probePathIsRight(config: Config): Promise<boolean> {
     using instance = this.#open()
-    const path = pathByMaps(instance, config, this.#readHost(config).attached)
-    return probePathFaults(instance, this.#options.namespace, path).length === 0
+    return await this.#probePathCheck.isRight(instance, this.#options.namespace, config)
   }
 
   /** The destinations to be checked, as they are now. */
@@ -214,7 +214,7 @@ export class Director {
     }
   }
 
-  /** @param pin - keeps what was attached; after it only the path of probes can fail */
+  /** @param pin - keeps what was attached; after it nothing fails */
   async #apply(instance: Instance, config: Config, pin: (attached: NewAttachments) => void): Promise<Plan> {
     const { namespace, replyMechanism } = this.#options
     checkConnsSize(instance, config)
@@ -225,7 +225,7 @@ export class Director {
     const changes = attachmentChanges(instance, attachments)
     const links = attachMissing(instance, attachments, attached)
     const plan = await this.#reconcile(instance, config, { ...host, links }, neighbours)
-    const probes = planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
+    const probes = await planProbePath(instance, namespace, { config, links, facts: host.attached, target: plan.target })
     const result = summarise(instance, namespace, plan, [...changes, ...probes.changes])
     const replies = wantedReplyHooks(config, host.attached)
     namespace.run(() => {
@@ -237,7 +237,7 @@ export class Director {
     namespace.run(() => detachUnwanted(instance, plan.removeInterfaces, replies))
     pin(attached)
     attached.settle()
-    await settleProbePath(instance, namespace, probes)
+    result.warnings.push(...(await settleProbePath(instance, namespace, probes)))
     return result
   }
 

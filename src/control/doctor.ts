@@ -41,11 +41,11 @@ const warning = (subject: string, message: string, fix: string): Finding => ({ s
 const failure = (subject: string, message: string, fix: string): Finding => ({ subject, status: 'failure', message, fix })
 
 /** @param interfaceNames - what to look at before an instance is attached; an attached one brings its own */
-export function examine(
+export async function examine(
   location: InstanceLocation,
   namespace: NetworkNamespace,
   interfaceNames: readonly string[],
-): Finding[] {
+): Promise<Finding[]> {
   const attached = Instance.exists(location)
   using instance = attached ? Instance.open(location) : undefined
   const live = instance && readLiveState(instance.maps)
@@ -61,7 +61,7 @@ export function examine(
       : warning('instance', `${location.name} is not attached`, 'veer attach -f FILE'),
     ...names.flatMap((name) => interfaceFindings(namespace, name)),
     ...(live === undefined ? [] : [...realFindings(live), ...natFindings(namespace, live)]),
-    ...(instance && live ? probeFindings(instance, namespace, live, readInterfaces(namespace)) : []),
+    ...(instance && live ? await probeFindings(instance, namespace, live, readInterfaces(namespace)) : []),
   ]
 }
 

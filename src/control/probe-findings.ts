@@ -10,23 +10,29 @@ import { readBoundPorts } from '../system/bound-ports.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import { probeNames } from '../system/probe-namespace.js'
+import { readProbeNamespace } from '../system/probe-namespace-facts.js'
 import type { Finding } from './doctor.js'
 import type { ProbePath } from './probe-path.js'
 import { probePathFaults } from './probe-path.js'
 
 /** Nothing when there are no probes. */
-export function probeFindings(
+export async function probeFindings(
   instance: Instance,
   namespace: NetworkNamespace,
   live: LiveState,
   facts: readonly InterfaceFacts[],
-): Finding[] {
+): Promise<Finding[]> {
   const paths = pathsOfMaps(instance, live, facts)
   // Interfaces that share a MAC, as those of VLANs do: the pair is named after one of them.
-  const faults = paths.map((path) => probePathFaults(instance, namespace, path)).sort((a, b) => a.length - b.length)[0]
+  const found = await Promise.all(paths.map((path) => faultsOf(instance, namespace, path)))
+  const [faults] = found.sort((a, b) => a.length - b.length)
   const [path] = paths
   if (path === undefined || faults === undefined) return []
   return [...pathFindings(path.spec.name, faults), ...socketFindings(path.spec.ports, readBoundPorts(namespace))]
+}
+
+async function faultsOf(instance: Instance, namespace: NetworkNamespace, path: ProbePath): Promise<string[]> {
+  return probePathFaults(instance, namespace, path, await readProbeNamespace(namespace, path.spec))
 }
 
 /** The path as the maps tell of it; several when they do not tell which interface it is named after. */

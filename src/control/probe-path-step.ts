@@ -2,10 +2,12 @@
 import type { Config } from '../config/schema.js'
 import type { Instance } from '../dataplane/instance.js'
 import { readLiveState } from '../dataplane/live-state.js'
+import { VeerError } from '../errors.js'
 import type { ProbeTarget } from '../health/protocol.js'
 import { NAMESPACE_CAPABILITIES, requireCapabilities } from '../system/capabilities.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
+import { readProbeNamespace } from '../system/probe-namespace-facts.js'
 import { wantedLinks } from './attachments.js'
 import type { Change } from './change.js'
 import { add, remove } from './change.js'
@@ -35,11 +37,11 @@ export interface ProbePathPlan {
  * Throws `LB_ERR_PROBE_SOURCE_MISSING` when there is no address to probe a real from, `LB_ERR_CAPABILITY_MISSING` without
  * CAP_SYS_ADMIN.
  */
-export function planProbePath(
+export async function planProbePath(
   instance: Instance,
   namespace: NetworkNamespace,
   { config, links, facts, target }: ProbePathPlan,
-): ProbePathStep {
+): Promise<ProbePathStep> {
   const there = hasProbePath(instance, namespace)
   if (!wantsProbePath(config)) return { wanted: undefined, changes: there ? [remove(OBJECT, 'there')] : [] }
   requireCapabilities(NAMESPACE_CAPABILITIES)
@@ -47,7 +49,7 @@ export function planProbePath(
   refuseMissing(missing)
   const wanted = wantedProbePath({ name: instance.name, config, links, facts, sources })
   if (!there) return { wanted, changes: [add(OBJECT, viewOf(wanted))] }
-  const wrong = probePathFaults(instance, namespace, wanted)
+  const wrong = probePathFaults(instance, namespace, wanted, await readProbeNamespace(namespace, wanted.spec))
   const change: Change = { action: 'change', object: OBJECT, before: wrong, after: viewOf(wanted) }
   return { wanted, changes: wrong.length > 0 ? [change] : [] }
 }
@@ -69,14 +71,28 @@ function realsOf({ services }: Target): ProbedReal[] {
     )
 }
 
-/** After the commit. */
+/**
+ * After the commit, which nothing here undoes: the new configuration serves, and `veer run` tries again. Returns what
+ * failed, in words.
+ */
 export async function settleProbePath(
   instance: Instance,
   namespace: NetworkNamespace,
   { wanted, changes }: ProbePathStep,
-): Promise<void> {
-  if (wanted !== undefined) await ensureProbePath(instance, namespace, wanted)
-  else if (changes.length > 0) await removeProbePath(instance.pins, namespace, instance.name, instance.maps)
+): Promise<string[]> {
+  try {
+    if (wanted !== undefined) await ensureProbePath(instance, namespace, wanted)
+    else if (changes.length > 0) await removeProbePath(instance.pins, namespace, instance.name, instance.maps)
+    return []
+  } catch (error) {
+    return [warningOf(error, wanted === undefined ? 'the path of probes is still there' : 'nothing is probed until it is there')]
+  }
+}
+
+function warningOf(error: unknown, consequence: string): string {
+  const message = error instanceof Error ? error.message : String(error)
+  const hint = error instanceof VeerError && error.hint !== undefined ? `; ${error.hint}` : ''
+  return `${message}: ${consequence}${hint}`
 }
 
 /** The path that the configuration wants, by what the maps hold now. */

@@ -16,7 +16,9 @@ import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import type { ProbeNamespaceSpec } from '../system/probe-namespace.js'
 import { probeDeviceName, probeNames } from '../system/probe-namespace.js'
-import { mendProbeNamespace, probeNamespaceFaults, removeProbeNamespace } from '../system/probe-namespace-mend.js'
+import type { ProbeNamespaceFacts } from '../system/probe-namespace-facts.js'
+import { mendProbeNamespace, removeProbeNamespace } from '../system/probe-namespace-mend.js'
+import { planMends } from '../system/probe-namespace-plan.js'
 import type { PortHolder } from '../system/reserved-ports.js'
 import { releasePorts, reservePorts, unreservedPorts } from '../system/reserved-ports.js'
 import type { ProbeSettings } from './probe-settings.js'
@@ -62,11 +64,21 @@ export function wantedProbePath({ name, config, links, facts, sources }: ProbePa
   }
 }
 
-const portsOf = ({ probe: { first, count } }: Pick<Config, 'probe'>): PortRange => ({ first, last: first + count - 1 })
+/** The local ports of probes. */
+export const portsOf = ({ probe: { first, count } }: Pick<Config, 'probe'>): PortRange => ({ first, last: first + count - 1 })
 
-/** What is wrong with the path, a phrase for each piece; nothing when all is as it should be. */
-export function probePathFaults(instance: Instance, namespace: NetworkNamespace, path: ProbePath): string[] {
-  const faults = probeNamespaceFaults(namespace, path.spec)
+/**
+ * What is wrong with the path, a phrase for each piece; nothing when all is as it should be.
+ *
+ * @param facts - what there is of its namespace now
+ */
+export function probePathFaults(
+  instance: Instance,
+  namespace: NetworkNamespace,
+  path: ProbePath,
+  facts: ProbeNamespaceFacts,
+): string[] {
+  const faults = planMends(path.spec, facts).map(({ wrong }) => wrong)
   const ifindex = deviceIndex(namespace, path.spec.hostDevice)
   const parts = [
     ...(ifindex === undefined ? [] : devicePieces(instance, namespace, path, ifindex)),
@@ -83,7 +95,7 @@ export async function ensureProbePath(
 ): Promise<string[]> {
   // Ports first: nobody else gets one of them while the path is being made.
   const reserved = await reservePorts(holderOf(instance.name, namespace), path.spec.ports)
-  const mended = mendProbeNamespace(namespace, path.spec)
+  const mended = await mendProbeNamespace(namespace, path.spec)
   const ifindex = namespace.run(() => native().interfaceIndex(path.spec.hostDevice))
   removeStalePins(instance.pins, ifindex)
   const pieces = [...devicePieces(instance, namespace, path, ifindex), ...mapPieces(instance, path)]

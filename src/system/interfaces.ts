@@ -68,7 +68,12 @@ function runIp(): string {
 
 /** What `ip -json -details address show` printed, as facts. */
 export function parseIpAddressShow(json: string): InterfaceFacts[] {
-  const links = JSON.parse(json) as Partial<IpAddressShow>[]
+  return interfacesOf(JSON.parse(json) as object[])
+}
+
+/** The same out of its objects. */
+export function interfacesOf(answers: readonly object[]): InterfaceFacts[] {
+  const links = answers as readonly Partial<IpAddressShow>[]
   return links.filter(isLink).map((link) => {
     const kind = link.linkinfo?.info_kind ?? 'device'
     return {

@@ -1,10 +1,12 @@
 /** What is there of the probes' namespace and its veth pair. */
-import { execFileSync } from 'node:child_process'
 import { existsSync, statfsSync } from 'node:fs'
-import { VeerError } from '../errors.js'
+import { errnoOf } from '../errors.js'
+import { native } from '../native.js'
 import type { Family } from '../net/address.js'
 import { parseAddress } from '../net/address.js'
-import { readFeatures } from './features.js'
+import type { InterfaceFacts } from './interfaces.js'
+import { interfacesOf } from './interfaces.js'
+import { askIp } from './ip-batch.js'
 import { NAMED_NAMESPACES, NetworkNamespace } from './netns.js'
 import type { ProbeNamespaceSpec } from './probe-namespace.js'
 import { settingsOf } from './probe-namespace-settings.js'
@@ -43,6 +45,8 @@ export interface ProbeNamespaceFacts {
   /** `broken`: the file is there, and is no namespace, as when somebody was killed between the two steps of making one. */
   namespace: 'there' | 'missing' | 'broken'
   host: DeviceFacts | undefined
+  /** Other interfaces of the host that were asked for, those that are there. */
+  others: InterfaceFacts[]
   inner: InnerFacts | undefined
   loopbackUp: boolean
   /** Of the main table, without those that the kernel makes by itself. */
@@ -57,24 +61,35 @@ export interface ProbeNamespaceFacts {
 /** NSFS_MAGIC of linux/magic.h. */
 const NSFS_MAGIC = 0x6e736673
 
-/** Of a namespace that is not there. */
-const NOTHING = { devices: new Map<string, DeviceFacts>(), routes: [], neighbours: new Map<string, string>() }
+/** What says where to look. */
+export type ProbeNamespacePlace = Pick<ProbeNamespaceSpec, 'name' | 'hostDevice' | 'innerDevice' | 'ports'>
 
-/** Reads with `ip` and `ethtool`, for the reason that readInterfaces() gives: three short processes. */
-export function readProbeNamespace(host: NetworkNamespace, spec: ProbeNamespaceSpec): ProbeNamespaceFacts {
-  const settings = settingsOf(spec)
-  const [device, hostSettings] = host.run(() => {
-    const { devices } = parseIpBatch(ip([`address show dev ${spec.hostDevice}`]))
-    return [devices.get(spec.hostDevice), readSettings(settings.host)] as const
-  })
-  const namespace = namespaceState(spec.name)
-  const outside = { namespace, host: device, hostSettings }
-  if (namespace !== 'there') return { ...outside, ...partsInside(NOTHING, spec), innerSettings: new Map() }
-  return NetworkNamespace.open(spec.name).run(() => ({
-    ...outside,
-    ...partsInside(parseIpBatch(ip(['address show', 'route show table all', 'neighbour show'])), spec),
-    innerSettings: readSettings(new Map([...settings.namespace, ...settings.device])),
-  }))
+/**
+ * Reads with `ip`, for the reason that readInterfaces() gives: two short processes, side by side.
+ *
+ * @param others - interfaces of the host to look at by the way
+ */
+export async function readProbeNamespace(
+  host: NetworkNamespace,
+  place: ProbeNamespacePlace,
+  others: readonly string[] = [],
+): Promise<ProbeNamespaceFacts> {
+  const settings = settingsOf(place)
+  const state = namespaceState(place.name)
+  const namespace = state === 'there' ? NetworkNamespace.open(place.name) : undefined
+  const devices = [place.hostDevice, ...others]
+  const [outside, inside] = await Promise.all([
+    askIp(host, devices.map((device) => `address show dev ${device}`)),
+    namespace === undefined ? [] : askIp(namespace, ['address show', 'route show table all', 'neighbour show']),
+  ])
+  return {
+    namespace: state,
+    host: sortAnswers(outside).devices.get(place.hostDevice),
+    others: interfacesOf(outside).filter(({ name }) => others.includes(name)),
+    hostSettings: readSettings(host, settings.host),
+    ...partsInside(namespace, sortAnswers(inside), place),
+    innerSettings: namespace ? readSettings(namespace, new Map([...settings.namespace, ...settings.device])) : new Map(),
+  }
 }
 
 function namespaceState(name: string): ProbeNamespaceFacts['namespace'] {
@@ -85,34 +100,37 @@ function namespaceState(name: string): ProbeNamespaceFacts['namespace'] {
 
 type PartsInside = Pick<ProbeNamespaceFacts, 'inner' | 'loopbackUp' | 'routes' | 'neighbours'>
 
-function partsInside({ devices, routes, neighbours }: IpFacts, { innerDevice }: ProbeNamespaceSpec): PartsInside {
+function partsInside(
+  namespace: NetworkNamespace | undefined,
+  { devices, routes, neighbours }: IpFacts,
+  { innerDevice }: ProbeNamespacePlace,
+): PartsInside {
   const device = devices.get(innerDevice)
-  const features = device === undefined ? {} : readFeatures(innerDevice)
-  const isOn = (feature: string): boolean | undefined => features[feature]?.active
   return {
-    inner: device && { ...device, gro: isOn('generic-receive-offload'), txChecksums: isOn('tx-checksumming') },
+    inner: device && { ...device, ...offloadsOf(namespace, innerDevice) },
     loopbackUp: devices.get('lo')?.up ?? false,
     routes,
     neighbours,
   }
 }
 
-function readSettings(wanted: ReadonlyMap<string, string>): Map<string, string | undefined> {
-  return new Map([...wanted.keys()].map((key) => [key, readSysctl(NetworkNamespace.current(), key)]))
+/** Nothing is known of a device that has just gone. */
+function offloadsOf(namespace: NetworkNamespace | undefined, device: string): Pick<InnerFacts, 'gro' | 'txChecksums'> {
+  try {
+    return namespace?.run(() => native().interfaceOffloads(device)) ?? UNKNOWN_OFFLOADS
+  } catch (error) {
+    if (errnoOf(error) === 'ENODEV') return UNKNOWN_OFFLOADS
+    throw error
+  }
 }
 
-/** A question about a device that is not there makes ip print an error, go on (-force) and exit with 1. */
-function ip(questions: readonly string[]): string {
-  const options = { input: `${questions.join('\n')}\n`, encoding: 'utf8', stdio: 'pipe' } as const
-  try {
-    return execFileSync('ip', ['-json', '-details', '-force', '-batch', '-'], options)
-  } catch (cause) {
-    if (cause instanceof Error && 'status' in cause && cause.status === 1 && 'stdout' in cause) return String(cause.stdout)
-    throw new VeerError('LB_ERR_INTERFACES_UNREADABLE', "cannot look at the probes' namespace: the ip tool failed", {
-      hint: 'install iproute2, and see what this prints: ip -json -details address show',
-      cause,
-    })
-  }
+const UNKNOWN_OFFLOADS = { gro: undefined, txChecksums: undefined }
+
+function readSettings(
+  namespace: NetworkNamespace,
+  wanted: ReadonlyMap<string, string>,
+): Map<string, string | undefined> {
+  return namespace.run(() => new Map([...wanted.keys()].map((key) => [key, readSysctl(NetworkNamespace.current(), key)])))
 }
 
 /** What the questions of {@link readProbeNamespace} tell. */
@@ -148,10 +166,9 @@ interface IpNeighbour {
   state?: string[]
 }
 
-/** What `ip -json -batch` printed, a list on each line: which question it answers shows in its members. */
-export function parseIpBatch(output: string): IpFacts {
-  const lines = output.split('\n').filter((line) => line.startsWith('['))
-  const entries = lines.flatMap((line) => JSON.parse(line) as Partial<IpDevice & IpRoute & IpNeighbour>[])
+/** Which question an answer is to shows in its members. */
+export function sortAnswers(answers: readonly object[]): IpFacts {
+  const entries = answers as readonly Partial<IpDevice & IpRoute & IpNeighbour>[]
   const devices = entries.filter((entry): entry is IpDevice => entry.ifname !== undefined && entry.ifindex !== undefined)
   const others = entries.filter((entry): entry is IpRoute & IpNeighbour => entry.dst !== undefined)
   const neighbours = others.filter(({ state }) => state?.includes('PERMANENT'))

@@ -13,11 +13,6 @@ import { writeSysctl } from './sysctl.js'
 /** What mending uncovers, or somebody else changes meanwhile, is mended in the next round. */
 const ROUNDS = 4
 
-/** What is wrong, a phrase for each piece; nothing when all is as it should be. */
-export function probeNamespaceFaults(host: NetworkNamespace, spec: ProbeNamespaceSpec): string[] {
-  return planMends(spec, readProbeNamespace(host, spec)).map(({ wrong }) => wrong)
-}
-
 /**
  * Makes what is missing and puts right what is wrong, whatever state it was left in. Returns what was wrong. Needs
  * CAP_SYS_ADMIN.
@@ -25,11 +20,11 @@ export function probeNamespaceFaults(host: NetworkNamespace, spec: ProbeNamespac
  * @param host - where the other end of the pair is
  * @throws VeerError `LB_ERR_PROBE_PATH`
  */
-export function mendProbeNamespace(host: NetworkNamespace, spec: ProbeNamespaceSpec): string[] {
+export async function mendProbeNamespace(host: NetworkNamespace, spec: ProbeNamespaceSpec): Promise<string[]> {
   const mended = new Set<string>()
   let failed: Error | undefined
   for (let round = 0; round < ROUNDS; round++) {
-    const mends = planMends(spec, readProbeNamespace(host, spec))
+    const mends = planMends(spec, await readProbeNamespace(host, spec))
     if (mends.length === 0) return [...mended]
     for (const { wrong } of mends) mended.add(wrong)
     failed = failureOf(() => mends.flatMap(({ steps }) => steps).forEach((step) => carryOut(step, host, spec.name)))

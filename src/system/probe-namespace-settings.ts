@@ -13,7 +13,7 @@ export interface WantedSettings {
 
 /** @param hasIpv6 - whether this kernel has settings of IPv6 at all */
 export function settingsOf(
-  { hostDevice, innerDevice, ports }: ProbeNamespaceSpec,
+  { hostDevice, innerDevice, ports }: Pick<ProbeNamespaceSpec, 'hostDevice' | 'innerDevice' | 'ports'>,
   hasIpv6: boolean = existsSync('/proc/sys/net/ipv6'),
 ): WantedSettings {
   const ipv6 = (device: string, values: Record<string, string>): [string, string][] =>

@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LabHost } from '../../lab/host.js'
 import { Network } from '../../lab/network.js'
+import { askByProbePath } from '../../lab/probe.js'
 import { Lab } from '../../lab/topology.js'
 import { parseConfig } from '../../src/config/parse.js'
 import type { Config } from '../../src/config/schema.js'
@@ -13,10 +14,10 @@ import { examine } from '../../src/control/doctor.js'
 import type { InstanceLocation } from '../../src/dataplane/instance.js'
 import { Instance, instancePins } from '../../src/dataplane/instance.js'
 import type { ProbeTarget } from '../../src/health/protocol.js'
-import { ProbeKind } from '../../src/maps/generated.js'
-import { addressToWords, formatEndpoint } from '../../src/net/address.js'
+import { native } from '../../src/native.js'
+import { addressToWords } from '../../src/net/address.js'
 import { NetworkNamespace } from '../../src/system/netns.js'
-import { openProbeNamespace, probeNames } from '../../src/system/probe-namespace.js'
+import { probeNames } from '../../src/system/probe-namespace.js'
 import { readProbeNamespace } from '../../src/system/probe-namespace-facts.js'
 import { traces } from './support.js'
 import { factsOf } from './wire.js'
@@ -47,27 +48,7 @@ const reserved = (host: LabHost): string => host.shell(`sysctl -n ${RESERVED}`).
 /** Each connection has its own, since the last one may still be in TIME_WAIT. */
 let nextPort = FIRST
 
-/** Who answers a request by a port that is the probe's of a real. */
-function ask(location: InstanceLocation, target: ProbeTarget): string {
-  const port = nextPort++
-  using instance = Instance.open(location)
-  instance.maps.probes.set(port - FIRST, {
-    dst: addressToWords(target.destination),
-    dest: target.destId,
-    generation: target.generation,
-    port: target.destinationPort,
-    protocol: 6,
-    kind: ProbeKind.real,
-    ifindex: 0,
-    mac: new Uint8Array(6),
-  })
-  const url = `http://${formatEndpoint(target.destination, target.destinationPort)}/`
-  const from = ['--interface', target.source ?? '', '--local-port', `${port}`]
-  const { stdout, stderr } = openProbeNamespace(location.name).run(() =>
-    spawnSync('curl', ['--silent', '--show-error', '--globoff', '--max-time', '5', ...from, url], { encoding: 'utf8' }),
-  )
-  return stdout === '' ? stderr : (JSON.parse(stdout) as { real: string }).real
-}
+const ask = (location: InstanceLocation, target: ProbeTarget): string => askByProbePath(location, target, { port: nextPort++ })
 
 describe('the path of probes', () => {
   let lab: Lab
@@ -89,7 +70,7 @@ describe('the path of probes', () => {
   const inside = (): LabHost => insideOf(lab.name)
   const device = (): string => probeNames(lab.name).hostDevice
 
-  it('is made as specified', () => {
+  it('is made as specified', async () => {
     const { mac } = factsOf(lab.director, 'eth0')
     const spec = {
       ...probeNames(lab.name),
@@ -99,7 +80,7 @@ describe('the path of probes', () => {
       addresses: [],
       ports: { first: FIRST, last: 65535 },
     }
-    const facts = readProbeNamespace(parts.namespace, spec)
+    const facts = await readProbeNamespace(parts.namespace, spec)
     expect(facts.inner).toMatchObject({ mac, mtu: 1500, up: true, gro: true, txChecksums: false, arp: false })
     expect(facts.inner?.addresses.sort()).toEqual(['10.0.0.1/32', '2001:db8:2::1/128'])
     expect(facts.routes.map(({ family, to, via }) => `${family} ${to} ${via}`).sort()).toEqual([
@@ -188,7 +169,7 @@ RULES`)
     try {
       await once(server, 'listening')
       lab.director.shell(`sysctl -qw ${RESERVED}=''`)
-      const failures = examine(parts.location, parts.namespace, []).filter(({ status }) => status === 'failure')
+      const failures = (await examine(parts.location, parts.namespace, [])).filter(({ status }) => status === 'failure')
       expect(failures.map(({ subject, message }) => `${subject}: ${message}`)).toEqual([
         'probe path: the host may use the ports 61000-65535 itself',
         'tcp port 61234: a socket of this host waits on it, and it is one of the ports of probes',
@@ -285,6 +266,21 @@ describe('a director with several interfaces', () => {
     host.shell(`sysctl -qw ${RESERVED}=''`)
   })
 
+  it('goes through interfaces in generic mode, and through a native one as soon as all are', async () => {
+    const { director, location, namespace } = own()
+    const generic = ['eth0', 'eth1'].map((name) => ({ name, xdp: 'generic' }))
+    const mode = () => namespace.run(() => native().queryXdp(native().interfaceIndex(probeNames(location.name).hostDevice)).mode)
+    const config = parsed({ version: 1, interfaces: generic, services: [dr, nat, nat6] })
+    await director.attach(config)
+    expect(mode()).toBe('generic')
+    expect(director.probeTargets(config).map((target) => ask(location, target)).sort()).toEqual(['real1', 'real2', 'real2'])
+    await expect(director.mendProbePath(config)).resolves.toEqual([])
+    const again = parsed({ version: 1, interfaces: generic.map(({ name }) => ({ name, xdp: 'native' })), services: [dr, nat, nat6] })
+    await director.apply(again)
+    expect(mode()).toBe('native')
+    expect(director.probeTargets(again).map((target) => ask(location, target)).sort()).toEqual(['real1', 'real2', 'real2'])
+  })
+
   it('keeps the ports reserved until the last of two instances is gone', async () => {
     const [first, second] = [own(), own('-2')]
     await first.director.attach(file(['eth0'], [dr]))
@@ -298,7 +294,7 @@ describe('a director with several interfaces', () => {
     expect(reserved(network.host('director'))).toBe('')
   })
 
-  it('refuses to attach where there is no address to probe from, or the path cannot be made, and leaves nothing', async () => {
+  it('refuses to attach where there is no address to probe from, and leaves nothing', async () => {
     const host = network.host('director')
     const { director } = own()
     const before = tracesOf()
@@ -309,13 +305,27 @@ describe('a director with several interfaces', () => {
     } finally {
       host.shell('ip address delete 10.2.0.200/24 dev eth1; ip address add 10.2.0.1/24 dev eth1')
     }
+    expect(tracesOf()).toEqual(before)
+  })
+
+  it('serves without the path when that cannot be made, says so, and makes it later', async () => {
+    const { director, location } = own()
+    const before = tracesOf()
+    const config = file(['eth0'], [dr])
     const inTheWay = `/run/netns/${insideOf(network.name).netns}`
+    const warning = /^cannot make the path of probes: .*: nothing is probed until it is there; run as root/
     mkdirSync(inTheWay)
     try {
-      await expect(director.attach(file(['eth0'], [dr]))).rejects.toMatchObject({ code: 'LB_ERR_PROBE_PATH' })
+      expect((await director.attach(config)).warnings).toEqual([expect.stringMatching(warning)])
+      expect((await director.apply(config)).warnings).toEqual([expect.stringMatching(warning)])
+      await expect(director.mendProbePath(config)).rejects.toMatchObject({ code: 'LB_ERR_PROBE_PATH' })
     } finally {
       rmdirSync(inTheWay)
     }
+    expect(await director.mendProbePath(config)).toContain(`there is no namespace ${insideOf(network.name).netns}`)
+    const [target] = director.probeTargets(config)
+    expect(ask(location, target!)).toBe('real1')
+    await director.detach()
     expect(tracesOf()).toEqual(before)
   })
 })

@@ -12,10 +12,10 @@ export function addDoctor(program: Command): void {
     .description('what the host lacks, each finding with what mends it')
     .option('-f, --file <file>', 'examine the interfaces of this configuration')
     .option('--json', 'print JSON', false)
-    .action(({ file, json }: { file?: string; json: boolean }, command: Command) => {
+    .action(async ({ file, json }: { file?: string; json: boolean }, command: Command) => {
       const { instance, bpffs, netns } = globalOptions(command)
       const names = file === undefined ? [] : loadConfig(file).interfaces.map(({ name }) => name)
-      const findings = examine({ name: instance, bpffs }, NetworkNamespace.open(netns), names)
+      const findings = await examine({ name: instance, bpffs }, NetworkNamespace.open(netns), names)
       if (json) printJson({ findings })
       else print(formatFindings(findings))
       if (findings.some(({ status }) => status === 'failure')) process.exitCode = Exit.failed

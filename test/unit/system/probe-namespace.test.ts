@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { InnerFacts, ProbeNamespaceFacts } from '../../../src/system/probe-namespace-facts.js'
-import { parseIpBatch } from '../../../src/system/probe-namespace-facts.js'
+import { parseAnswers } from '../../../src/system/ip-batch.js'
+import { sortAnswers } from '../../../src/system/probe-namespace-facts.js'
 import type { Step } from '../../../src/system/probe-namespace-plan.js'
 import { planMends } from '../../../src/system/probe-namespace-plan.js'
 import { settingsOf } from '../../../src/system/probe-namespace-settings.js'
@@ -37,6 +38,7 @@ const DEFAULT_6 = { ...DEFAULT_4, family: 6, via: 'fe80::1' } as const
 /** All is as it should be. */
 const RIGHT: ProbeNamespaceFacts = {
   namespace: 'there',
+  others: [],
   host: { ...INNER, ifindex: 7, peer: 2, mac: SPEC.hostMac, arp: true, addresses: [] },
   inner: INNER,
   loopbackUp: true,
@@ -152,7 +154,7 @@ describe('what ip prints', () => {
         { dst: 'fe80::2', dev: 'eth0', lladdr: SPEC.hostMac, state: ['STALE'] },
       ],
     ]
-    const { devices, routes, neighbours } = parseIpBatch(lines.map((line) => JSON.stringify(line)).join('\n'))
+    const { devices, routes, neighbours } = sortAnswers(parseAnswers(lines.map((line) => JSON.stringify(line)).join('\n')))
     expect(devices.get('eth0')).toEqual({
       ifindex: 2, peer: 7, mac: MAC, mtu: 1500, up: true, arp: false, addresses: ['2001:db8::1/128'],
     })
