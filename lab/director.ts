@@ -4,7 +4,9 @@ import { ConfigError } from '../src/config/load.js'
 import { parseConfig } from '../src/config/parse.js'
 import type { Config } from '../src/config/schema.js'
 import { type ConnQuery, type ListedConn, listConns } from '../src/control/conn-list.js'
-import { Director } from '../src/control/director.js'
+import type { HealthOutcome } from '../src/control/apply-health.js'
+import { Director, type Plan } from '../src/control/director.js'
+import { readServiceList, type ServiceList } from '../src/control/service-list.js'
 import { Instance, type InstanceLocation } from '../src/dataplane/instance.js'
 import { readVerdictCounts } from '../src/dataplane/verdict-counts.js'
 import type { ProbeTarget } from '../src/health/protocol.js'
@@ -39,6 +41,20 @@ export class LabDirector {
     await this.#director.apply(configOf(content))
   }
 
+  plan(content: object): Promise<Plan> {
+    return this.#director.plan(configOf(content))
+  }
+
+  /** What a checker says of destinations, by destinationKey(). */
+  mark(content: object, states: Readonly<Record<string, 'up' | 'down'>>): Promise<HealthOutcome> {
+    return this.#director.applyHealth(configOf(content), new Map(Object.entries(states)))
+  }
+
+  /** Takes slow starts on by a step. */
+  stepSlowStart(content: object): Promise<HealthOutcome> {
+    return this.#director.stepSlowStart(configOf(content))
+  }
+
   async detach(): Promise<void> {
     await this.#director.detach()
   }
@@ -60,6 +76,11 @@ export class LabDirector {
     const { verdicts, drops } = readVerdictCounts(instance.maps)
     const named = [...Object.entries(verdicts), ...Object.entries(drops).map(([name, count]) => [`drop_${name}`, count] as const)]
     return Object.fromEntries(named.flatMap(([name, count]) => (count > 0n ? [[name, Number(count)]] : [])))
+  }
+
+  list(): ServiceList {
+    using instance = Instance.open(this.location)
+    return readServiceList(instance)
   }
 
   /** Conns and templates that are alive, as `veer conns --json` has them. */

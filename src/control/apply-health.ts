@@ -53,16 +53,26 @@ export async function openAndApply(location: InstanceLocation, config: Config, w
 
 /** Writes what of a wish one apply can. */
 export async function applyHealthSlice(maps: LbMaps, config: Config, wish: HealthWish): Promise<HealthSlice> {
-  const live = readLiveState(maps)
+  const { plan, slice } = await planHealthSlice(readLiveState(maps), config, wish)
+  if (plan !== undefined) applyReconciliation(maps, plan)
+  return slice
+}
+
+/** What of a wish one apply can do; `plan` is undefined when there is nothing to write. */
+export async function planHealthSlice(
+  live: LiveState,
+  config: Config,
+  wish: HealthWish,
+): Promise<{ plan: HealthReconciliation | undefined; slice: HealthSlice }> {
   const wanted = { changes: wish.changes, advance: wish.advance ?? new Set(startingServices(live, config)) }
   const { now, later } = firstSlice(concernedBy(live, config, wanted))
   const plan = await reconcileHealth(live, now, wanted)
-  if (changesAnything(plan)) applyReconciliation(maps, plan)
-  return {
+  const slice = {
     changes: healthChanges(plan.steps),
     starting: startingServices(live, config, plan),
     later: later.length === 0 ? undefined : wishFor(later, wanted),
   }
+  return { plan: changesAnything(plan) ? plan : undefined, slice }
 }
 
 /** The services that are to be looked at, those with a real that goes down first. */
