@@ -93,7 +93,7 @@ describe('the service list', () => {
     const nothing = { conns: 0n, inPkts: 0n, inBytes: 0n, outPkts: 0n, outBytes: 0n }
     const { ringDigest } = list.services[0] ?? {}
     expect(ringDigest).toMatch(/^[0-9a-f]{16}$/)
-    const real = { local: false, port: 80, weight: 1, health: 'unknown', inactiveConns: 0, persistentConns: 0 }
+    const real = { local: false, sorry: false, port: 80, weight: 1, health: 'unknown', inactiveConns: 0, persistentConns: 0 }
     expect(list.services[0]).toEqual({
       name: 'web',
       vip: '203.0.113.10',
