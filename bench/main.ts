@@ -8,6 +8,7 @@ import { benchApply, printApply, printApplyTargets } from './apply.js'
 import { benchChecker, printChecker } from './checker.js'
 import { benchConns, printConns } from './conns.js'
 import { pinTo } from './cpu.js'
+import { benchHealth, printHealth } from './health.js'
 import { benchLive, printLive, printLiveTargets } from './live.js'
 import { benchMemory, printMemory } from './memory.js'
 import { DATAPLANE_OBJECT } from './objects.js'
@@ -87,6 +88,9 @@ async function main(): Promise<void> {
     results.apply = apply
     print('Plan and apply: milliseconds', printApply(apply))
     print('Plan and apply: targets', printApplyTargets(apply))
+    const health = await benchHealth(options.rounds, options.object)
+    results.health = health
+    print('Changes of health: milliseconds', printHealth(health))
   }
   if (wanted('sweep')) {
     const sweep = await benchSweep(options.rounds, options.object)

@@ -2,6 +2,7 @@
  * Changes of health, written to the maps. One change of a real may concern a thousand services, whose rings take seconds
  * to build; so it is done in slices, each of them an apply, and nobody waits for the rings of the last service.
  */
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import type { Config } from '../config/schema.js'
 import type { InstanceLocation } from '../dataplane/instance.js'
 import { Instance } from '../dataplane/instance.js'
@@ -42,6 +43,7 @@ export async function inSlices(wish: HealthWish, apply: (left: HealthWish) => Pr
     changes.push(...done.changes)
     if (done.later === undefined) return { changes, starting: done.starting }
     left = done.later
+    await othersTurn()
   }
 }
 
