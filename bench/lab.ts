@@ -79,6 +79,13 @@ export class BenchLab implements Disposable {
     }
   }
 
+  /** A namespace with its loopback alone. */
+  addHost(name: string): NetworkNamespace {
+    const host = this.#addNamespace(name)
+    ip(`-n ${host} link set lo up`)
+    return NetworkNamespace.open(host)
+  }
+
   #addNamespace(name: string): string {
     const full = `${this.#prefix}-${name}`
     ip(`netns add ${full}`)

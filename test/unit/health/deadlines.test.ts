@@ -1,5 +1,8 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Deadlines } from '../../../src/health/deadlines.js'
+import { type Deadline, Deadlines } from '../../../src/health/deadlines.js'
 
 describe('deadlines', () => {
   let deadlines: Deadlines
@@ -61,4 +64,21 @@ describe('deadlines', () => {
     expect(ran).toEqual(['two'])
     expect(vi.getTimerCount()).toBe(0)
   })
+})
+
+it('a deadline that is cleared is garbage at once, however far its time is', async () => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const deadlines = new Deadlines()
+  const make = (clear: boolean): WeakRef<Deadline> => {
+    const deadline = deadlines.after(60_000, () => undefined)
+    if (clear) deadlines.clear(deadline)
+    return new WeakRef(deadline)
+  }
+  const [kept, cleared] = [make(false), make(true)]
+  await turn()
+  collect()
+  expect([kept, cleared].map((ref) => ref.deref() !== undefined)).toEqual([true, false])
+  const left = kept.deref()
+  if (left !== undefined) deadlines.clear(left)
 })
