@@ -54,7 +54,9 @@ export class Deadlines {
   /** Calls `run` when `ms` have passed, never earlier. */
   after(ms: number, run: () => void): Deadline {
     if (this.#timer === undefined) this.#start()
-    const deadline = new Deadline(this.#tick + 1 + Math.ceil(ms / TICK_MS), run)
+    // The last tick may be long ago when there was much to do since.
+    this.#clock.tick(performance.now())
+    const deadline = new Deadline(Math.max(this.#tick + 1, Math.ceil((this.#clock.now + ms) / TICK_MS)), run)
     deadline.link(this.#slot(deadline.tick))
     this.#size++
     return deadline

@@ -13,7 +13,10 @@ describe('deadlines', () => {
     deadlines = new Deadlines()
     ran = []
   })
-  afterEach(() => void vi.useRealTimers())
+  afterEach(() => {
+    vi.restoreAllMocks()
+    vi.useRealTimers()
+  })
 
   const after = (ms: number, name: string): ReturnType<Deadlines['after']> => deadlines.after(ms, () => ran.push(name))
 
@@ -38,6 +41,24 @@ describe('deadlines', () => {
     expect(ran).toEqual(['first', 'earlier'])
     vi.advanceTimersByTime(200)
     expect(ran).toEqual(['first', 'earlier', 'minute'])
+  })
+
+  it('are counted from when they are made, however long the last tick is ago', () => {
+    let now = 0
+    vi.spyOn(performance, 'now').mockImplementation(() => now)
+    const pass = (ms: number): void => {
+      for (let passed = 0; passed < ms; passed += 10) {
+        now += 10
+        vi.advanceTimersByTime(10)
+      }
+    }
+    after(100, 'a')
+    now += 80
+    after(100, 'b')
+    pass(90)
+    expect(ran).toEqual(['a'])
+    pass(20)
+    expect(ran).toEqual(['a', 'b'])
   })
 
   it('do not run when they are cleared, also by one of the same time, and clearing twice is nothing', () => {
