@@ -28,7 +28,7 @@ import { knownMacs, probeNeighbours } from './neighbours.js'
 import { NewAttachments } from './new-attachments.js'
 import type { Plan } from './plan.js'
 import { summarise } from './plan.js'
-import { ensureProbePath } from './probe-path.js'
+import { ensureProbePath, hasProbeRemains } from './probe-path.js'
 import { ProbePathCheck } from './probe-path-check.js'
 import { pathByMaps, planProbePath, settleProbePath, targetsByMaps } from './probe-path-step.js'
 import type { Reconciliation } from './reconcile.js'
@@ -148,7 +148,7 @@ export class Director {
     return this.#locked(async () => {
       const { namespace, name } = this.#options
       const pins = instancePins(this.#options)
-      if (!this.attached && pins.list('links').length === 0) {
+      if (!this.attached && pins.list('links').length === 0 && !hasProbeRemains(name, namespace)) {
         throw new VeerError('LB_ERR_INSTANCE_MISSING', `instance ${name} is not attached`, {
           hint: `nothing is pinned in ${pins.path}`,
         })

@@ -17,6 +17,7 @@ import type { NetworkNamespace } from '../system/netns.js'
 import type { ProbeNamespaceSpec } from '../system/probe-namespace.js'
 import { probeDeviceName, probeNames } from '../system/probe-namespace.js'
 import type { ProbeNamespaceFacts } from '../system/probe-namespace-facts.js'
+import { isProbeNamespaceAbandoned } from '../system/probe-namespace-facts.js'
 import { mendProbeNamespace, removeProbeNamespace } from '../system/probe-namespace-mend.js'
 import { planMends } from '../system/probe-namespace-plan.js'
 import type { PortHolder } from '../system/reserved-ports.js'
@@ -119,7 +120,12 @@ export async function removeProbePath(
 
 /** Whether there is anything of a path. */
 export function hasProbePath({ name, maps }: Instance, namespace: NetworkNamespace): boolean {
-  return maps.settings.get(0)?.probeCount !== 0 || deviceIndex(namespace, probeDeviceName(name)) !== undefined
+  return maps.settings.get(0)?.probeCount !== 0 || hasProbeRemains(name, namespace)
+}
+
+/** Whether there is anything of a path on the host, whatever the maps say: somebody was killed while removing it. */
+export function hasProbeRemains(instance: string, namespace: NetworkNamespace): boolean {
+  return deviceIndex(namespace, probeDeviceName(instance)) !== undefined || isProbeNamespaceAbandoned(instance)
 }
 
 const holderOf = (instance: string, namespace: NetworkNamespace): PortHolder => ({

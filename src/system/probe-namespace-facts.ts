@@ -1,5 +1,6 @@
 /** What is there of the probes' namespace and its veth pair. */
 import { existsSync, statfsSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { errnoOf } from '../errors.js'
 import { native } from '../native.js'
 import type { Family } from '../net/address.js'
@@ -9,6 +10,7 @@ import { interfacesOf } from './interfaces.js'
 import { askIp } from './ip-batch.js'
 import { NAMED_NAMESPACES, NetworkNamespace } from './netns.js'
 import type { ProbeNamespaceSpec } from './probe-namespace.js'
+import { probeNamespaceName } from './probe-namespace.js'
 import { settingsOf } from './probe-namespace-settings.js'
 import { readSysctl } from './sysctl.js'
 
@@ -96,6 +98,15 @@ function namespaceState(name: string): ProbeNamespaceFacts['namespace'] {
   const path = `${NAMED_NAMESPACES}/${name}`
   if (!existsSync(path)) return 'missing'
   return statfsSync(path).type === NSFS_MAGIC ? 'there' : 'broken'
+}
+
+/** Whether the namespace is there and leads nowhere: one that is in use may be that of an instance elsewhere. */
+export function isProbeNamespaceAbandoned(instance: string): boolean {
+  const name = probeNamespaceName(instance)
+  const state = namespaceState(name)
+  if (state !== 'there') return state === 'broken'
+  const running = Object.values(NetworkNamespace.open(name).run(networkInterfaces)).flatMap((addresses) => addresses ?? [])
+  return running.every(({ internal }) => internal)
 }
 
 type PartsInside = Pick<ProbeNamespaceFacts, 'inner' | 'loopbackUp' | 'routes' | 'neighbours'>

@@ -43,6 +43,21 @@ function directorOn(host: LabHost, name: string, bpffs: string) {
 /** The probes' namespace of an instance, as a host. */
 const insideOf = (instance: string): LabHost => new LabHost(`veer-probe-${instance}`)
 
+/** Drops all, and has each packet that comes so far looked up in the table of conntrack. */
+function close(host: LabHost): void {
+  host.shell(`
+nft -f - <<'RULES'
+table inet closed {
+  chain input { type filter hook input priority 0; policy drop; ct state new counter drop; }
+  chain output { type filter hook output priority 0; policy drop; ct state new counter drop; }
+  chain forward { type filter hook forward priority 0; policy drop; ct state new counter drop; }
+}
+RULES`)
+}
+
+/** Entries of conntrack: a table without one of a probe may as well be full. */
+const connCount = (host: LabHost): number => Number(host.shell('sysctl -n net.netfilter.nf_conntrack_count'))
+
 const reserved = (host: LabHost): string => host.shell(`sysctl -n ${RESERVED}`).trim()
 
 /** Each connection has its own, since the last one may still be in TIME_WAIT. */
@@ -99,15 +114,24 @@ describe('the path of probes', () => {
     await expect(parts.director.mendProbePath(config)).resolves.toEqual([])
   })
 
+  it('runs the programs of another version after an upgrade', async () => {
+    const programs = () => Instance.open(parts.location)
+    {
+      using instance = programs()
+      instance.maps.meta.set(0, { ...instance.maps.meta.get(0)!, objectDigest: '00'.repeat(32) })
+    }
+    const ifindex = parts.namespace.run(() => native().interfaceIndex(device()))
+    const before = parts.namespace.run(() => native().queryXdp(ifindex))
+    await expect(parts.director.upgrade()).resolves.toBe(true)
+    const after = parts.namespace.run(() => native().queryXdp(ifindex))
+    using instance = programs()
+    expect(after).toEqual({ programId: instance.programs.probe.id, mode: 'native' })
+    expect(after.programId).not.toBe(before.programId)
+    await expect(parts.director.mendProbePath(config)).resolves.toEqual([])
+  })
+
   it('takes a connection to each real by its VIP, of both families, past a host that drops all', () => {
-    lab.director.shell(`
-nft -f - <<'RULES'
-table inet closed {
-  chain input { type filter hook input priority 0; policy drop; }
-  chain output { type filter hook output priority 0; policy drop; }
-  chain forward { type filter hook forward priority 0; policy drop; }
-}
-RULES`)
+    close(lab.director)
     try {
       const targets = parts.director.probeTargets(config)
       const answers = targets.map((target) => `${target.destination} ${ask(parts.location, target)}`)
@@ -117,6 +141,7 @@ RULES`)
         '2001:db8:2::100 real1',
         '2001:db8:2::100 real2',
       ])
+      expect(connCount(lab.director)).toBe(0)
     } finally {
       lab.director.shell('nft delete table inet closed')
     }
@@ -254,7 +279,11 @@ describe('a director with several interfaces', () => {
     const addresses = insideOf(location.name).shell('ip -oneline address show dev eth0 | awk \'{ print $4 }\' | sort')
     expect(addresses.trim().split('\n')).toEqual(['10.1.0.1/32', '10.2.0.1/32', '2001:db8:2::1/128'])
     const targets = director.probeTargets(config)
+    close(host)
     const answers = targets.map((target) => [target.service, target.source, ask(location, target)])
+    const conns = connCount(host)
+    host.shell('nft delete table inet closed')
+    expect(conns).toBe(0)
     expect(answers.sort()).toEqual([
       ['dr', '10.1.0.1', 'real1'],
       ['nat', '10.2.0.1', 'real2'],
