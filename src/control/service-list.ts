@@ -71,7 +71,7 @@ export function readServiceList(instance: Instance): ServiceList {
 export function listJson({ services, ...rest }: ServiceList): object {
   const json = services.map(({ destinations, ...service }) => ({
     ...service,
-    destinations: destinations.map(({ local: _, ...destination }) => destination),
+    destinations: destinations.map(({ local: _, sorry, ...destination }) => (sorry ? { ...destination, sorry } : destination)),
   }))
   return { ...rest, services: json }
 }

@@ -186,7 +186,7 @@ describe('what follows from health', () => {
       const { services } = listJson(director.list()) as { services: { destinations: object[] }[] }
       return services.flatMap(({ destinations }) =>
         destinations.map((each) => {
-          const { address, weight, effectiveWeight, health, sorry } = each as Record<string, unknown>
+          const { address, weight, effectiveWeight, health, sorry = false } = each as Record<string, unknown>
           return [address, weight, effectiveWeight, health, sorry]
         }),
       )
