@@ -5,13 +5,13 @@ import { linkPinName, TC_DIRECTIONS } from '../dataplane/hooks.js'
 import type { Instance } from '../dataplane/instance.js'
 import type { LiveState } from '../dataplane/live-state.js'
 import { attachXdp } from '../loader/link.js'
-import type { PinDirectory } from '../loader/pin.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NetworkNamespace } from '../system/netns.js'
 import type { Change } from './change.js'
 import { add, change, remove } from './change.js'
 import { linkOfFacts, modeDiffers, modeOf } from './links.js'
 import type { NewAttachments } from './new-attachments.js'
+import { detachLink, linkedProgram, mendLink } from './pinned-link.js'
 import { detachReply, isReplyAttached, pinnedReplyHooks, wantedReplyHooks } from './reply-hooks.js'
 import type { Link } from './target.js'
 
@@ -48,43 +48,16 @@ export function attachMissing(
     const each = facts[index] as InterfaceFacts
     const { ifindex } = each
     const now = live.interfaces.get(ifindex)
-    if (now !== undefined && !modeDiffers(wanted, now.mode) && mendLink(instance, ifindex)) {
+    if (now !== undefined && !modeDiffers(wanted, now.mode) && mendLink(instance, xdpHook(ifindex))) {
       return linkOfFacts(each, modeOf(wanted, ifindex, live))
     }
     // Refuses an interface without MAC before it is touched.
     linkOfFacts(each, 'native')
-    detachXdp(instance.pins, ifindex)
+    detachLink(instance.pins, xdpHook(ifindex))
     const { link, mode } = namespace.run(() => attachXdp(xdp, { ifindex, mode: wanted.xdp }))
     attached.addLink(xdpHook(ifindex), link)
     return linkOfFacts(each, mode)
   })
-}
-
-/** The id of the program that the pinned link of an interface runs; 0 without a link that is attached there. */
-function xdpProgram(pins: PinDirectory, ifindex: number): number {
-  const name = linkPinName(xdpHook(ifindex))
-  if (!pins.has('links', name)) return 0
-  using link = pins.openLink(name)
-  const info = link.info()
-  return info.ifindex === ifindex ? info.programId : 0
-}
-
-/** Makes the pinned link of an interface run our program; false when there is none that is attached. */
-function mendLink({ pins, programs }: Instance, ifindex: number): boolean {
-  const id = xdpProgram(pins, ifindex)
-  if (id === 0 || id === programs.xdp.id) return id !== 0
-  using link = pins.openLink(linkPinName(xdpHook(ifindex)))
-  link.update(programs.xdp)
-  return true
-}
-
-/** Detaches XDP from an interface and removes the pin; nothing when it has none. */
-function detachXdp(pins: PinDirectory, ifindex: number): void {
-  const name = linkPinName(xdpHook(ifindex))
-  if (!pins.has('links', name)) return
-  using link = pins.openLink(name)
-  link.detach()
-  pins.remove('links', name)
 }
 
 /** Detaches what is attached and no longer wanted. Runs in the namespace of the interfaces. */
@@ -95,7 +68,7 @@ export function detachUnwanted(
 ): void {
   const wanted = new Set(replies.map((hook) => linkPinName(hook)))
   for (const hook of pinnedReplyHooks(pins)) if (!wanted.has(linkPinName(hook))) detachReply(pins, hook)
-  for (const ifindex of removeInterfaces) detachXdp(pins, ifindex)
+  for (const ifindex of removeInterfaces) detachLink(pins, xdpHook(ifindex))
 }
 
 /** What {@link attachMissing}, attachReplies and {@link detachUnwanted} would do, but for interfaces that come or go whole. */
@@ -103,7 +76,7 @@ export function attachmentChanges(instance: Instance, { namespace, config, facts
   return namespace.run(() => [
     ...config.interfaces.flatMap(({ name }, index) => {
       const { ifindex } = facts[index] as InterfaceFacts
-      const now = xdpProgram(instance.pins, ifindex)
+      const now = linkedProgram(instance.pins, xdpHook(ifindex))
       const ours = instance.programs.xdp.id
       return !live.interfaces.has(ifindex) || now === ours ? [] : difference(`interfaces.${name}.xdp`, now || null, ours)
     }),

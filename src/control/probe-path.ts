@@ -22,6 +22,7 @@ import { mendProbeNamespace, removeProbeNamespace } from '../system/probe-namesp
 import { planMends } from '../system/probe-namespace-plan.js'
 import type { PortHolder } from '../system/reserved-ports.js'
 import { releasePorts, reservePorts, unreservedPorts } from '../system/reserved-ports.js'
+import { linkedProgram } from './pinned-link.js'
 import type { ProbeSettings } from './probe-settings.js'
 import { probeSettings } from './probe-settings.js'
 import type { Link } from './target.js'
@@ -171,7 +172,7 @@ function devicePieces(instance: Instance, namespace: NetworkNamespace, path: Pro
   const { programs, maps } = instance
   const { hostDevice } = path.spec
   const runs = namespace.run(() => native().queryXdp(ifindex))
-  const isOurs = pinnedProgram(instance.pins, ifindex) === programs.probe.id
+  const isOurs = linkedProgram(instance.pins, probeHook(ifindex)) === programs.probe.id
   const program =
     !isOurs ? `${hostDevice} does not run our program`
     : runs.mode !== path.mode ? `${hostDevice} runs our program in ${runs.mode} mode`
@@ -185,18 +186,9 @@ function devicePieces(instance: Instance, namespace: NetworkNamespace, path: Pro
   ]
 }
 
-/** The id of the program that the pinned link runs on the device; 0 without one. */
-function pinnedProgram(pins: PinDirectory, ifindex: number): number {
-  const name = linkPinName(probeHook(ifindex))
-  if (!pins.has('links', name)) return 0
-  using link = pins.openLink(name)
-  const info = link.info()
-  return info.ifindex === ifindex ? info.programId : 0
-}
-
 function attachProbe({ pins, programs }: Instance, ifindex: number, mode: XdpMode): void {
   const name = linkPinName(probeHook(ifindex))
-  if (pinnedProgram(pins, ifindex) !== 0) {
+  if (linkedProgram(pins, probeHook(ifindex)) !== 0) {
     using link = pins.openLink(name)
     if (native().queryXdp(ifindex).mode === mode) {
       link.update(programs.probe)

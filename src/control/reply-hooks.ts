@@ -11,6 +11,7 @@ import { Program } from '../loader/program.js'
 import { native } from '../native.js'
 import type { InterfaceFacts } from '../system/interfaces.js'
 import type { NewAttachments } from './new-attachments.js'
+import { detachLink, linkedProgram, mendLink } from './pinned-link.js'
 import { removeUnusedQdisc, requireClsact } from './qdisc.js'
 
 /** By what a program is attached at TC; `auto`: TCX, and clsact on a kernel without it. */
@@ -35,11 +36,7 @@ export function pinnedReplyHooks(pins: PinDirectory): TcHook[] {
 /** Whether our program, and no other, is at the hook. Runs in the namespace of the interface. */
 export function isReplyAttached({ pins, programs }: Instance, hook: TcHook): boolean {
   const { id } = programs[hook.kind]
-  if (pins.has('links', linkPinName(hook))) {
-    using link = pins.openLink(linkPinName(hook))
-    const { ifindex, programId } = link.info()
-    return ifindex === hook.ifindex && programId === id
-  }
+  if (pins.has('links', linkPinName(hook))) return linkedProgram(pins, hook) === id
   return pins.has('filters', filterPinName(hook)) && clsactProgram(filterPlace(hook)) === id
 }
 
@@ -56,21 +53,11 @@ export function attachReplies(
   for (const hook of hooks) {
     if (isReplyAttached(instance, hook)) continue
     if (instance.pins.has('filters', filterPinName(hook))) addFilter(instance, hook, attached)
-    else if (!mendLink(instance, hook)) attachAnew(instance, hook, attached, mechanism)
+    else if (!mendLink(instance, hook)) {
+      detachLink(instance.pins, hook)
+      attachAnew(instance, hook, attached, mechanism)
+    }
   }
-}
-
-/** Puts our program back into a pinned link; false when there is no link that is still attached. */
-function mendLink({ pins, programs }: Instance, hook: TcHook): boolean {
-  const name = linkPinName(hook)
-  if (!pins.has('links', name)) return false
-  using link = pins.openLink(name)
-  if (link.info().ifindex === hook.ifindex) {
-    link.update(programs[hook.kind])
-    return true
-  }
-  pins.remove('links', name)
-  return false
 }
 
 function attachAnew(instance: Instance, hook: TcHook, attached: NewAttachments, mechanism: ReplyMechanism): void {
@@ -101,12 +88,7 @@ function addFilter(instance: Instance, hook: TcHook, attached: NewAttachments): 
  * does the qdisc unless we made it and nobody else uses it. Runs in the namespace of the interface.
  */
 export function detachReply(pins: PinDirectory, hook: TcHook): void {
-  const link = linkPinName(hook)
-  if (pins.has('links', link)) {
-    using opened = pins.openLink(link)
-    opened.detach()
-    pins.remove('links', link)
-  }
+  detachLink(pins, hook)
   const filter = filterPinName(hook)
   if (!pins.has('filters', filter)) return
   using program = pins.openFilter(filter)
