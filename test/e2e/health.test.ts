@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Lab } from '../../lab/topology.js'
 import type { ServiceList } from '../../src/control/service-list.js'
+import { fillConntrack } from './conntrack.js'
 import { Daemon } from './daemon.js'
 import type { ConfigFile } from './support.js'
 import { answersOf, configOf, DEADLINE, Load, Pace, Stream, url, veer, veerJson } from './support.js'
@@ -63,6 +64,25 @@ RULES`)
     await expect.poll(states, DEADLINE).toEqual(allAre('up'))
     expect(daemon.count('real is down')).toBe(0)
     await expect(answersOf(lab, VIP, 6)).resolves.toEqual({ real1: 2, real2: 2, real3: 2 })
+  })
+
+  it('finds all reals up while the conntrack table of the host is full', async () => {
+    lab.director.shell(`
+nft -f - <<'RULES'
+table inet tracks {
+  chain input { type filter hook input priority 0; policy drop; ct state established accept; }
+  chain output { type filter hook output priority 0; policy drop; ct state new,established meta l4proto udp accept; }
+  chain forward { type filter hook forward priority 0; policy drop; }
+}
+RULES`)
+    using table = fillConntrack(lab)
+    const entries = (): number => Number(lab.director.shell('cat /proc/sys/net/netfilter/nf_conntrack_count'))
+    expect(entries()).toBe(table.limit)
+    const daemon = await run()
+    await expect.poll(states, DEADLINE).toEqual(allAre('up'))
+    expect(daemon.count('real is down')).toBe(0)
+    await expect(answersOf(lab, VIP, 6)).resolves.toEqual({ real1: 2, real2: 2, real3: 2 })
+    expect(entries()).toBe(table.limit)
   })
 
   it('a VIP that is gone from a real takes it out, and its return brings it back', async () => {
