@@ -1,4 +1,5 @@
 /** Frames of one host's interface, by a packet socket: what is on the wire, and ICMP echo without a ping command. */
+import { errnoOf } from '../../src/errors.js'
 import { expect } from 'vitest'
 import type { LabHost } from '../../lab/host.js'
 import { familyOf } from '../../src/net/address.js'
@@ -31,8 +32,16 @@ export class Wire implements Disposable {
     )
   }
 
+  /** Waits while the device's queue is full. */
   send(frame: Uint8Array): void {
-    this.#socket.send(frame)
+    for (;;) {
+      try {
+        this.#socket.send(frame)
+        return
+      } catch (error) {
+        if (errnoOf(error) !== 'ENOBUFS') throw error
+      }
+    }
   }
 
   [Symbol.dispose](): void {
