@@ -52,6 +52,8 @@ bpf_map_batch_opts BatchOptions(uint32_t element_flags) {
  */
 class Block {
  public:
+  static constexpr size_t kCopiedBytes = 1 << 20;
+
   Block() = default;
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
@@ -68,8 +70,12 @@ class Block {
     return true;
   }
 
-  /** Gives the memory away. */
+  /**
+   * Gives the memory away, unless it is a part of many: what is given away comes back by the event
+   * loop, which does not turn while a table is read.
+   */
   Napi::Buffer<uint8_t> ToBuffer(Napi::Env env) {
+    if (size_ <= kCopiedBytes) return Napi::Buffer<uint8_t>::Copy(env, data_, size_);
     auto buffer = Napi::Buffer<uint8_t>::New(env, data_, size_,
                                              [](Napi::Env, uint8_t* data) { std::free(data); });
     data_ = nullptr;
