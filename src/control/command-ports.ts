@@ -1,5 +1,6 @@
 /** The part of the probes' ports that commands share: one of them at a time. */
-import { type PortRange, portsOf } from '../health/port-pool.js'
+import type { PortRange } from '../config/probe-schema.js'
+import { portsOf } from '../health/port-pool.js'
 import type { Instance } from '../dataplane/instance.js'
 import { VeerError } from '../errors.js'
 import { withInstanceLock } from '../system/lock.js'

@@ -22,7 +22,7 @@ import { mendProbeNamespace, removeProbeNamespace } from '../system/probe-namesp
 import { planMends } from '../system/probe-namespace-plan.js'
 import type { PortHolder } from '../system/reserved-ports.js'
 import { releasePorts, reservePorts, unreservedPorts } from '../system/reserved-ports.js'
-import { linkedProgram } from './pinned-link.js'
+import { detachLink, linkedProgram, mendLink } from './pinned-link.js'
 import type { ProbeSettings } from './probe-settings.js'
 import { probeSettings } from './probe-settings.js'
 import type { Link } from './target.js'
@@ -161,9 +161,7 @@ function removeStalePins(pins: PinDirectory, ifindex: number | undefined): void 
   for (const name of pins.list('links')) {
     const hook = hookOfLink(name)
     if (hook?.kind !== 'probe' || hook.ifindex === ifindex) continue
-    using link = pins.openLink(name)
-    link.detach()
-    pins.remove('links', name)
+    detachLink(pins, hook)
   }
 }
 
@@ -186,19 +184,14 @@ function devicePieces(instance: Instance, namespace: NetworkNamespace, path: Pro
   ]
 }
 
-function attachProbe({ pins, programs }: Instance, ifindex: number, mode: XdpMode): void {
-  const name = linkPinName(probeHook(ifindex))
-  if (linkedProgram(pins, probeHook(ifindex)) !== 0) {
-    using link = pins.openLink(name)
-    if (native().queryXdp(ifindex).mode === mode) {
-      link.update(programs.probe)
-      return
-    }
-    link.detach()
-  }
+function attachProbe(instance: Instance, ifindex: number, mode: XdpMode): void {
+  const { pins, programs } = instance
+  const hook = probeHook(ifindex)
+  if (native().queryXdp(ifindex).mode === mode && mendLink(instance, hook)) return
+  detachLink(pins, hook)
   const { link } = attachXdp(programs.probe, { ifindex, mode })
   try {
-    pins.replace('links', name, link)
+    pins.replace('links', linkPinName(hook), link)
   } finally {
     link.close()
   }

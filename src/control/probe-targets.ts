@@ -2,9 +2,10 @@
 import type { ActiveHealthConfig } from '../config/health-schema.js'
 import type { Config, ServiceConfig } from '../config/schema.js'
 import type { LiveDestination, LiveService, LiveState } from '../dataplane/live-state.js'
-import type { HealthState, ProbeTarget } from '../health/protocol.js'
+import type { ProbeTarget } from '../health/protocol.js'
 import { DestFlag, Forward } from '../maps/generated.js'
 import { destinationKey } from './destination-key.js'
+import { healthOf } from './member-health.js'
 import type { ProbedReal, SourceFacts } from './probe-sources.js'
 import { sourcesOf } from './probe-sources.js'
 
@@ -49,7 +50,7 @@ function targetOf({ service, check, live, destination, local }: Checked, source:
     destId: id,
     generation: value.generation,
     check,
-    state: stateOf(value.flags),
+    state: healthOf(value.flags),
   }
 }
 
@@ -75,9 +76,4 @@ function checkedOfService({ name, health, forward }: ServiceConfig, live: LiveSe
       destination,
       local: (destination.value.flags & DestFlag.local) !== 0,
     }))
-}
-
-function stateOf(flags: number): HealthState {
-  if ((flags & DestFlag.up) !== 0) return 'up'
-  return (flags & DestFlag.down) === 0 ? 'unknown' : 'down'
 }

@@ -3,8 +3,9 @@
  * host. They speak by protocol.ts over the channel of fork(). It ends with the process that started it.
  */
 import { parseArgs } from 'node:util'
+import type { PortRange } from '../config/probe-schema.js'
 import { CheckLoop } from './check-loop.js'
-import { PortPool, ProbeMaps, type PortRange } from './port-pool.js'
+import { PortPool, ProbeMaps } from './port-pool.js'
 import { isolatedProber, localProber } from './prober.js'
 import type { FromChecker, ToChecker } from './protocol.js'
 

@@ -1,4 +1,5 @@
 /** The local ports that probes leave by, and what the maps say of each: the port tells the real. */
+import type { PortRange } from '../config/probe-schema.js'
 import { VeerError } from '../errors.js'
 import { instancePins, type InstanceLocation } from '../dataplane/instance.js'
 import { PROTOCOL_NUMBERS, type LbMaps } from '../dataplane/lb-maps.js'
@@ -11,11 +12,6 @@ import type { ProbeTarget } from './protocol.js'
 export const COMMAND_PORTS = 256
 
 export type PortUser = 'checker' | 'command'
-
-export interface PortRange {
-  first: number
-  count: number
-}
 
 /** The part of the range of an instance that a user has. */
 export function portsOf(user: PortUser, { first, count }: PortRange): PortRange {

@@ -8,10 +8,10 @@ import { ETHERTYPE_IPV6, internetChecksum } from './ndp.js'
 export const ETHERTYPE_IPV4 = 0x0800
 
 /** IANA protocol numbers. */
-const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const
+export const PROTOCOLS = { icmp: 1, tcp: 6, udp: 17, icmpv6: 58 } as const
 
 /** Bits of the TCP header (RFC 9293 section 3.1), in the order that they are printed. */
-const TCP_FLAGS = { SYN: 0x02, ACK: 0x10, FIN: 0x01, RST: 0x04, PSH: 0x08, URG: 0x20, ECE: 0x40, CWR: 0x80 } as const
+export const TCP_FLAGS = { SYN: 0x02, ACK: 0x10, FIN: 0x01, RST: 0x04, PSH: 0x08, URG: 0x20, ECE: 0x40, CWR: 0x80 } as const
 
 export type TcpFlag = keyof typeof TCP_FLAGS
 
@@ -19,11 +19,11 @@ export type TcpFlag = keyof typeof TCP_FLAGS
 export const TCP_FLAG_NAMES = Object.keys(TCP_FLAGS) as readonly TcpFlag[]
 
 /** Of a TCP header without options. */
-const TCP_BYTES = 20
+export const TCP_BYTES = 20
 
 const ECHO_REQUEST = { 4: 8, 6: 128 } as const
 const IPV4_BYTES = 20
-const IPV6_BYTES = 40
+export const IPV6_BYTES = 40
 
 export interface PacketFields {
   sourceMac: string

@@ -3,7 +3,7 @@ import { addressFromBytes, type Family, familyOf } from './address.js'
 import { ETHERNET_HEADER_BYTES } from './arp.js'
 import { macFromBytes } from './mac.js'
 import { ETHERTYPE_IPV6 } from './ndp.js'
-import { buildPacket, ETHERTYPE_IPV4, type PacketFields } from './packet.js'
+import { buildPacket, ETHERTYPE_IPV4, IPV6_BYTES, type PacketFields, PROTOCOLS, TCP_BYTES, TCP_FLAGS } from './packet.js'
 
 /** A ping under way; addresses canonical and of one family, ports in host order. */
 export interface PingSyn {
@@ -49,15 +49,11 @@ const OPTIONS = { end: 0, nop: 1, mss: 2, timestamps: 8 } as const
 const MSS = { 4: 1460, 6: 1440 } as const
 const TIMESTAMPS_BYTES = 10
 
-const IPV6_BYTES = 40
-const TCP_BYTES = 20
 const ICMP_BYTES = 8
 /** Sequence number and ports of a quoted TCP header: the 8 bytes that every error has (RFC 792). */
 const QUOTED_TCP_BYTES = 8
-const PROTOCOL = { icmp: 1, tcp: 6, icmpv6: 58 } as const
 /** Destination unreachable, time exceeded, parameter problem; in ICMPv6 packet too big as well. */
 const ERRORS = { 4: [3, 11, 12], 6: [1, 2, 3, 4] } as const
-const FLAG = { syn: 0x02, rst: 0x04, ack: 0x10 } as const
 
 const next = (sequence: number): number => (sequence + 1) >>> 0
 
@@ -99,8 +95,8 @@ export function parsePingAnswer(frame: Uint8Array, ping: PingSyn): PingAnswer | 
   const outer = readIp(frame.subarray(ETHERNET_HEADER_BYTES), etherTypeOf(frame))
   if (outer === undefined || outer.destination !== ping.source) return undefined
   const from = { mac: macFromBytes(frame.subarray(6, 12)), address: outer.source }
-  if (outer.protocol === PROTOCOL.tcp) return parseTcp(outer.payload, ping, from)
-  const isIcmp = outer.protocol === (outer.family === 4 ? PROTOCOL.icmp : PROTOCOL.icmpv6)
+  if (outer.protocol === PROTOCOLS.tcp) return parseTcp(outer.payload, ping, from)
+  const isIcmp = outer.protocol === (outer.family === 4 ? PROTOCOLS.icmp : PROTOCOLS.icmpv6)
   return isIcmp ? parseError(outer.family, outer.payload, ping, from) : undefined
 }
 
@@ -148,10 +144,10 @@ function parseTcp(tcp: Uint8Array, ping: PingSyn, from: From): PingAnswer | unde
   const view = viewOf(tcp)
   const flags = view.getUint8(13)
   const isAnswer = view.getUint16(2) === ping.sourcePort && view.getUint32(8) === next(ping.sequence)
-  if (!isAnswer || (flags & FLAG.ack) === 0) return undefined
+  if (!isAnswer || (flags & TCP_FLAGS.ACK) === 0) return undefined
   const port = view.getUint16(0)
-  if ((flags & FLAG.rst) !== 0) return { ...from, kind: 'reset', port }
-  if ((flags & FLAG.syn) === 0) return undefined
+  if ((flags & TCP_FLAGS.RST) !== 0) return { ...from, kind: 'reset', port }
+  if ((flags & TCP_FLAGS.SYN) === 0) return undefined
   return { ...from, kind: 'syn-ack', port, echo: timestampEcho(tcp), sequence: view.getUint32(4) }
 }
 
@@ -174,7 +170,7 @@ function parseError(family: Family, icmp: Uint8Array, ping: PingSyn, from: From)
   const quote = icmp.subarray(ICMP_BYTES)
   const quoted = isError ? readIp(quote, family === 4 ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6) : undefined
   const tcp = quoted?.payload
-  if (tcp === undefined || quoted?.protocol !== PROTOCOL.tcp || tcp.length < QUOTED_TCP_BYTES) return undefined
+  if (tcp === undefined || quoted?.protocol !== PROTOCOLS.tcp || tcp.length < QUOTED_TCP_BYTES) return undefined
   const view = viewOf(tcp)
   const isOurs = quoted.source === ping.source && view.getUint16(0) === ping.sourcePort
   if (!isOurs || view.getUint32(4) !== ping.sequence) return undefined

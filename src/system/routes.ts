@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process'
 import { VeerError } from '../errors.js'
 import { parseAddress } from '../net/address.js'
+import { parseAnswers } from './ip-batch.js'
 import type { NetworkNamespace } from './netns.js'
 
 export interface Route {
@@ -49,8 +50,7 @@ function runIp(addresses: readonly string[]): string {
 
 /** What `ip -json -batch` printed: a list of one route on each line. */
 export function parseRoutes(output: string): Map<string, Route> {
-  const lines = output.split('\n').filter((line) => line.startsWith('['))
-  const routes = lines.flatMap((line) => JSON.parse(line) as IpRouteGet[])
+  const routes = parseAnswers(output) as IpRouteGet[]
   return new Map(
     routes.flatMap(({ dst, type, dev, gateway, via }): [string, Route][] => {
       const address = parseAddress(dst ?? '')
