@@ -11,12 +11,18 @@
 
 /*
  * A SYN that meets a conn on its way out starts over at once (net/netfilter/ipvs/ip_vs_core.c,
- * is_new_conn_expected(); FIN_WAIT where the real's FIN is never seen).
+ * is_new_conn_expected(); FIN_WAIT where the real's FIN is never seen). So does one whose real is down,
+ * whatever its state: clients come back from the same port within seconds, and a real that is down gets no
+ * new flow (there: expire_nodest_conn).
  */
-static __always_inline int conn_reused(union lb_life life, const struct lb_packet *pkt)
+static __always_inline int conn_reused(union lb_life life, const struct lb_dest *dest,
+                                       const struct lb_packet *pkt)
 {
-	if (pkt->protocol != IPPROTO_TCP || !tcp_is_syn(pkt->tcp_flags) ||
-	    (life.flags & LB_CONN_F_NO_REUSE))
+	if (pkt->protocol != IPPROTO_TCP || !tcp_is_syn(pkt->tcp_flags))
+		return 0;
+	if (dest_is_out(dest))
+		return 1;
+	if (life.flags & LB_CONN_F_NO_REUSE)
 		return 0;
 	return life.state == LB_CONN_TIME_WAIT || life.state == LB_CONN_CLOSE ||
 	       (life.state == LB_CONN_FIN_WAIT && (life.flags & LB_CONN_F_NOOUTPUT));

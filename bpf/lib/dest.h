@@ -23,6 +23,12 @@ static __always_inline int dest_is(const struct lb_dest *dest, __u32 generation)
 	return dest->generation == generation && (dest->flags & LB_DEST_F_LIVE);
 }
 
+/* Its health check has taken it out, and the service does without it (allDown: serve-all would not). */
+static __always_inline int dest_is_out(const struct lb_dest *dest)
+{
+	return (dest->flags & LB_DEST_F_DOWN) && !dest->effective_weight;
+}
+
 /* Schedulers pass it over. */
 static __always_inline int dest_overloaded(const struct lb_dest *dest,
                                            const struct lb_dest_state *state)

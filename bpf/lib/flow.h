@@ -83,7 +83,7 @@ static __always_inline int flow_to_vip(struct xdp_md *ctx, struct lb_packet *pkt
 		return LB_PASS_UNMATCHED;
 	flow_find(pkt, set, &flow);
 	if (flow.dest) {
-		if (!conn_reused(flow.place.life, pkt))
+		if (!conn_reused(flow.place.life, flow.dest, pkt))
 			return known_flow(ctx, pkt, hdr, &flow, set, family);
 		explain(LB_STEP_REUSED, 0);
 	}

@@ -124,6 +124,8 @@ describe.each(KINDS)('a conn that has run out: $name', ({ family, protocol }) =>
   })
 })
 
+const isDown = (dest: Destination): object => Object.assign(dest, { effectiveWeight: 0, down: true })
+
 describe.each(FAMILIES)('a SYN that meets a conn over IPv%i', (family) => {
   it.each(['timeWait', 'close', 'finWait'] as const)('in %s is scheduled anew at once', async (state) => {
     const director = await Director.serving(world((table) => knowConn(table, family, 'tcp', 2, { state })))
@@ -138,6 +140,46 @@ describe.each(FAMILIES)('a SYN that meets a conn over IPv%i', (family) => {
   it.each(['established', 'synRecv', 'closeWait', 'lastAck'] as const)('in %s stays on its real', async (state) => {
     const director = await Director.serving(world((table) => knowConn(table, family, 'tcp', 2, { state })))
     expect(director.send(request(family, 'tcp')).verdict).toBe('forwardKnown')
+    director.expectSameState()
+  })
+
+  it.each(['established', 'synRecv', 'finWait', 'closeWait'] as const)('in %s of a real that is down is scheduled anew', async (state) => {
+    const director = await Director.serving(
+      world((table) => {
+        knowConn(table, family, 'tcp', 2, { state })
+        isDown(destOf(table, family, 'tcp', 2))
+      }),
+    )
+    expect(director.send(request(family, 'tcp', { flags: ['ack'] })).verdict).toBe('forwardKnown')
+    expect(director.send(request(family, 'tcp')).verdict).toBe('forwardNew')
+    expect(director.lb.conns().get(connOf(family, 'tcp'))?.dest).toBe(destId(family, 'tcp', 0))
+    director.expectSameState()
+  })
+
+  it.each([
+    ['is quiesced', { weight: 0, effectiveWeight: 0 }],
+    ['is held back by the quorum', { effectiveWeight: 0 }],
+    ['is down and serves all the same (allDown: serve-all)', { down: true }],
+  ])('of a real that %s stays on it', async (_, fields) => {
+    const director = await Director.serving(
+      world((table) => {
+        knowConn(table, family, 'tcp', 2, { state: 'synRecv' })
+        Object.assign(destOf(table, family, 'tcp', 2), fields)
+      }),
+    )
+    expect(director.send(request(family, 'tcp')).verdict).toBe('forwardKnown')
+    director.expectSameState()
+  })
+
+  it('of a real that is down is scheduled anew with connReuse: false too', async () => {
+    const director = await Director.serving(
+      world((table) => {
+        serviceOf(table, family, 'tcp').connReuse = false
+        knowConn(table, family, 'tcp', 2, { state: 'synRecv', noReuse: true })
+        isDown(destOf(table, family, 'tcp', 2))
+      }),
+    )
+    expect(director.send(request(family, 'tcp')).verdict).toBe('forwardNew')
     director.expectSameState()
   })
 

@@ -34,6 +34,7 @@ import type { TcpFlagName } from '../support/packet/transport.js'
 import {
   answer,
   CLIENT,
+  echo,
   icmpError,
   NOT_A_VIP,
   OTHER_CLIENT,
@@ -219,8 +220,12 @@ const inwardError = fc.tuple(flowEnds, errorType, quotedLength).map(([ends, type
   return errorAbout(ends, about, { src: OTHER_CLIENT[family], dst: VIP[family] }, type, length)
 })
 
+/** A ping of a client. */
+const echoRequest = flowEnds.map((ends) => echo(ends.family, { src: clientOf(ends), ttl: ends.ttl }).bytes())
+
 /** Frames as a sound host sends them, of all kinds. */
 const wellFormed: fc.Arbitrary<Uint8Array> = fc.oneof(
+  { weight: 1, arbitrary: echoRequest },
   { weight: 9, arbitrary: plain },
   { weight: 1, arbitrary: inwardError },
   { weight: 3, arbitrary: probeFrame },

@@ -168,6 +168,18 @@ describe.each(FAMILIES)('a template over IPv%i', (family) => {
     director.expectSameState()
   })
 
+  it('whose real goes down leaves a client that asks once more from one port to another', async () => {
+    const director = await Director.serving(sticky(family, 'tcp'))
+    const [first] = open(director, family, 'tcp', [1])
+    Object.assign(destOf(director.table, family, 'tcp', 0), { effectiveWeight: 0, down: true })
+    director.become(director.table)
+    const [again] = open(director, family, 'tcp', [1])
+    expect(again).not.toBe(first)
+    expect(open(director, family, 'tcp', [2])).toEqual([again])
+    director.expectExactCounts()
+    director.expectSameState()
+  })
+
   it('keeps a real that is down and serves all the same (allDown: serve-all)', async () => {
     const director = await Director.serving(sticky(family, 'tcp'))
     const [first] = open(director, family, 'tcp', [1])

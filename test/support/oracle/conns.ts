@@ -92,10 +92,13 @@ export function makeConn(
 
 /**
  * conn_reuse: a SYN that meets a conn on its way out starts over (is_new_conn_expected() in
- * net/netfilter/ipvs/ip_vs_core.c); FIN_WAIT where the real's FIN is never seen.
+ * net/netfilter/ipvs/ip_vs_core.c); FIN_WAIT where the real's FIN is never seen. A real that is down and does not
+ * serve all the same gets no SYN at all.
  */
-export function startsOver(flow: Flow, conn: Conn): boolean {
-  if (flow.transport !== 'tcp' || !isSyn(flow.flags) || conn.noReuse) return false
+export function startsOver(flow: Flow, conn: Conn, dest: Destination): boolean {
+  if (flow.transport !== 'tcp' || !isSyn(flow.flags)) return false
+  if (dest.down && dest.effectiveWeight === 0) return true
+  if (conn.noReuse) return false
   const leaving = conn.state === 'timeWait' || conn.state === 'close'
   return leaving || (conn.state === 'finWait' && conn.nooutput)
 }

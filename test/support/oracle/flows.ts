@@ -219,7 +219,8 @@ function undecided(table: Table, flow: Flow, gone: boolean): Decision {
 
 export function decideFlow(table: Table, flow: Flow): Decision {
   const conn = livingConn(table, flow.key)
-  if (conn === undefined || startsOver(flow, conn)) return undecided(table, flow, false)
+  if (conn === undefined) return undecided(table, flow, false)
   const dest = destinationOf(table, conn)
-  return dest === undefined ? undecided(table, flow, true) : knownFlow(table, flow, conn, dest)
+  if (dest === undefined) return undecided(table, flow, true)
+  return startsOver(flow, conn, dest) ? undecided(table, flow, false) : knownFlow(table, flow, conn, dest)
 }
