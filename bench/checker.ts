@@ -109,7 +109,7 @@ async function benchKind(host: NetworkNamespace, kind: CheckerResult['kind'], se
   const checker = host.run(() => fork(CHECKER, ['--local', '--max-in-flight', `${MAX_IN_FLIGHT}`], { execArgv: [] }))
   try {
     await once(checker, 'message')
-    checker.send({ type: 'targets', targets: targets(kind, Number(port)) })
+    checker.send({ type: 'targets', changed: targets(kind, Number(port)), removed: [] })
     const { beats, cpu, wall } = await watch(checker, seconds)
     const [first, last] = [beats[0], beats.at(-1)]
     if (first === undefined || last === undefined) throw new Error('the checker says nothing')

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline'
 import type { Logger } from 'pino'
 import { VeerError } from '../errors.js'
 import type { Beat, FromChecker, HealthChange, ProbeTarget, ToChecker } from '../health/protocol.js'
+import { targetChanges } from '../health/target-changes.js'
 
 export interface CheckerOptions {
   /** Which checker this is, for the log. */
@@ -25,7 +26,9 @@ const MAX_BACK_OFF_MS = 30_000
 
 export class CheckerSupervisor {
   readonly #options: Required<CheckerOptions>
-  #targets: readonly ProbeTarget[] = []
+  #targets: ReadonlyMap<string, ProbeTarget> = new Map()
+  /** What the child has been told of them. */
+  #told: ReadonlyMap<string, ProbeTarget> = new Map()
   #child: ChildProcess | undefined
   #startedAt = 0
   #silentTicks = 0
@@ -46,7 +49,7 @@ export class CheckerSupervisor {
 
   /** Whether it does its work: it has nothing to do, or has spoken lately. */
   get lives(): boolean {
-    return this.#targets.length === 0 || (this.#isReady && this.#silentTicks < SILENT_TICKS)
+    return this.#targets.size === 0 || (this.#isReady && this.#silentTicks < SILENT_TICKS)
   }
 
   /** What it said last of its work; undefined while there is none. */
@@ -56,21 +59,21 @@ export class CheckerSupervisor {
 
   /** What is to be checked from now on. It runs while that is anything. */
   check(targets: readonly ProbeTarget[]): void {
-    this.#targets = targets
+    this.#targets = new Map(targets.map((target) => [target.key, target]))
     if (targets.length === 0) this.#end()
-    else if (this.#child !== undefined) this.#sendTargets(this.#child)
+    else if (this.#child !== undefined) this.#tellTargets(this.#child)
     else if (this.#restart === undefined) this.#start()
   }
 
   /** Starts it anew at once. */
   restart(): void {
-    if (this.#targets.length === 0) return
+    if (this.#targets.size === 0) return
     this.#end()
     this.#start()
   }
 
   close(): void {
-    this.#targets = []
+    this.#targets = new Map()
     this.#end()
   }
 
@@ -87,6 +90,7 @@ export class CheckerSupervisor {
   #forget(): void {
     clearInterval(this.#ticker)
     this.#child = undefined
+    this.#told = new Map()
     this.#beat = undefined
     this.#isReady = false
   }
@@ -112,12 +116,16 @@ export class CheckerSupervisor {
       createInterface(child.stderr).on('line', (line) => log.error({ checker: name }, line))
     }
     this.#ticker = setInterval(() => this.#tick(child), tickMs)
-    this.#sendTargets(child)
+    this.#tellTargets(child)
     log.debug({ checker: name, pid: child.pid }, 'started the checker')
   }
 
-  #sendTargets(child: ChildProcess): void {
-    const message: ToChecker = { type: 'targets', targets: [...this.#targets] }
+  /** Only what is news to it: ten thousand destinations are five megabytes, and any change of health comes back here. */
+  #tellTargets(child: ChildProcess): void {
+    const changes = targetChanges(this.#told, this.#targets)
+    this.#told = this.#targets
+    if (changes.changed.length === 0 && changes.removed.length === 0) return
+    const message: ToChecker = { type: 'targets', ...changes }
     // One that ends just now cannot be told; its successor is.
     if (child.connected) child.send(message, () => {})
   }

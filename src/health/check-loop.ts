@@ -5,6 +5,7 @@ import type { Beat, CheckResult, FromChecker, HealthChange, ProbeTarget } from '
 import { RiseFall } from './rise-fall.js'
 import type { Due } from './schedule.js'
 import { Schedule } from './schedule.js'
+import type { TargetChanges } from './target-changes.js'
 import { WorkingClock } from './working-clock.js'
 
 /** Changes are told together, at most so often. Milliseconds. */
@@ -38,8 +39,8 @@ export class CheckLoop {
   readonly #clock: WorkingClock
   readonly #schedule = new Schedule()
   #prober: Prober
-  #destinations = new Map<string, Destination>()
-  #changes = new Map<string, HealthChange>()
+  readonly #destinations = new Map<string, Destination>()
+  readonly #changes = new Map<string, HealthChange>()
   #reportedAt = 0
   readonly #faultsToldAt = new Map<string, number>()
   #checks = 0
@@ -59,14 +60,19 @@ export class CheckLoop {
     this.#prober = prober
   }
 
-  /** From now on these and no others. Those that were there go on as they are. */
-  setTargets(targets: readonly ProbeTarget[]): void {
-    const known = this.#destinations
-    this.#destinations = new Map(targets.map((target) => [target.key, destinationOf(target, known.get(target.key))]))
-    const intervals = new Map(targets.map(({ key, check }) => [key, check.interval]))
+  /** Those that were there, and are not checked in another way now, go on as they are. */
+  changeTargets({ changed, removed }: TargetChanges): void {
+    for (const key of removed) {
+      this.#destinations.delete(key)
+      this.#changes.delete(key)
+    }
+    for (const target of changed) {
+      const destination = destinationOf(target, this.#destinations.get(target.key))
+      this.#destinations.set(target.key, destination)
+      this.#insist(destination)
+    }
+    const intervals = new Map([...this.#destinations].map(([key, { target }]) => [key, target.check.interval]))
     this.#schedule.set(intervals, this.#clock.now)
-    this.#changes = new Map([...this.#changes].filter(([key]) => intervals.has(key)))
-    for (const destination of this.#destinations.values()) this.#insist(destination)
   }
 
   /** To be called every few milliseconds: begins the checks whose time has come, and tells of changes. */

@@ -36,9 +36,9 @@ function main(): void {
   const adaptPorts = values.local ? () => undefined : portAdapter(loop)
   process.on('message', (message) => {
     try {
-      if (!isToChecker(message)) throw new TypeError('no list of targets')
+      if (!isToChecker(message)) throw new TypeError('no lists of targets')
       adaptPorts()
-      loop.setTargets(message.targets)
+      loop.changeTargets(message)
     } catch (error) {
       report({ type: 'fault', reason: `a message that the checker cannot use: ${String(error)}` })
     }
@@ -75,7 +75,8 @@ function report(message: FromChecker): void {
 
 function isToChecker(message: unknown): message is ToChecker {
   if (typeof message !== 'object' || message === null || !('type' in message)) return false
-  return message.type === 'targets' && 'targets' in message && Array.isArray(message.targets)
+  const lists = message.type === 'targets' && 'changed' in message && 'removed' in message ? [message.changed, message.removed] : []
+  return lists.length > 0 && lists.every((list) => Array.isArray(list))
 }
 
 main()

@@ -1,5 +1,6 @@
 /** What `veer run` and the process in the probes' namespace tell each other, as JSON over the channel of fork(). */
 import type { ActiveHealthConfig } from '../config/health-schema.js'
+import type { TargetChanges } from './target-changes.js'
 
 export type HealthState = 'up' | 'down' | 'unknown'
 
@@ -62,8 +63,8 @@ export interface Beat {
 
 /** To the checker. */
 export type ToChecker =
-  /** All there are; those that are not in it any more are forgotten. */
-  { type: 'targets'; targets: ProbeTarget[] }
+  /** What is other than it has been told before; to begin with, all there are. */
+  { type: 'targets' } & TargetChanges
 
 /** From the checker. */
 export type FromChecker =

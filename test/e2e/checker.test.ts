@@ -13,7 +13,7 @@ import type { InstanceLocation } from '../../src/dataplane/instance.js'
 import { Instance } from '../../src/dataplane/instance.js'
 import { readVerdictCounts } from '../../src/dataplane/verdict-counts.js'
 import { portsOf } from '../../src/health/port-pool.js'
-import type { Beat, FromChecker, HealthChange, ProbeTarget } from '../../src/health/protocol.js'
+import type { Beat, FromChecker, HealthChange, ProbeTarget, ToChecker } from '../../src/health/protocol.js'
 import { NetworkNamespace } from '../../src/system/netns.js'
 import { openProbeNamespace } from '../../src/system/probe-namespace.js'
 import { DEADLINE } from './support.js'
@@ -60,11 +60,7 @@ class RunningChecker implements AsyncDisposable {
     const args = ['--instance', name, '--bpffs', bpffs, '--max-in-flight', '64']
     this.#child = openProbeNamespace(name).run(() => fork(CHECKER, args, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
     this.#child.on('message', (message: FromChecker) => this.#hear(message))
-    this.check(targets)
-  }
-
-  check(targets: readonly ProbeTarget[]): void {
-    this.#child.send({ type: 'targets', targets })
+    this.#child.send({ type: 'targets', changed: [...targets], removed: [] } satisfies ToChecker)
   }
 
   /** The last news of each key: `up`, or why it is down. */

@@ -5,8 +5,8 @@ const say = (message) => process.send(message)
 const last = (reason) => ({ ok: false, step: 'connect', reason, tookMs: 1 })
 
 process.on('disconnect', () => process.exit())
-process.on('message', ({ type, targets }) => {
-  const keys = targets.map(({ key }) => key).join(' ')
+process.on('message', ({ type, changed, removed }) => {
+  const keys = [...changed.map(({ key }) => key), ...removed.map((key) => `-${key}`)].join(' ')
   say({ type: 'changes', changes: [{ key: keys, state: 'down', last: last(`${type} ${process.pid}`), inARow: 3 }] })
 })
 say({ type: 'ready' })

@@ -60,9 +60,19 @@ describe('the supervisor of a checker', { timeout: 30_000 }, () => {
     await checker.settled
     expect(checker.lives).toBe(true)
     checker.check([target('a'), target('b')])
-    await expect.poll(() => changes.map(({ key }) => key), DEADLINE).toEqual(['web 10.0.0.11:80', 'a b'])
+    await expect.poll(() => changes.map(({ key }) => key), DEADLINE).toEqual(['web 10.0.0.11:80', 'a b -web 10.0.0.11:80'])
     await expect.poll(() => checker.beat?.checks, DEADLINE).toBe(1)
     expect(started).toHaveLength(1)
+  })
+
+  it('tells it no more than what is news', async () => {
+    const checker = supervise('well')
+    const [a, b] = [target('a'), { ...target('b'), destId: 2 }]
+    checker.check([a, b])
+    checker.check([{ ...b }, target('a')])
+    checker.check([a, { ...b, destId: 3 }])
+    checker.check([a, b, target('c')])
+    await expect.poll(() => changes.map(({ key }) => key), DEADLINE).toEqual(['a b', 'b', 'b c'])
   })
 
   it('ends it when there is nothing to check any more', async () => {
@@ -80,10 +90,11 @@ describe('the supervisor of a checker', { timeout: 30_000 }, () => {
   it('starts one that was killed again, which is told everything', async () => {
     const checker = supervise('well')
     checker.check([target('a')])
-    await expect.poll(pids, DEADLINE).toHaveLength(1)
-    started[0]?.kill('SIGKILL')
+    checker.check([target('a'), target('b')])
     await expect.poll(pids, DEADLINE).toHaveLength(2)
-    expect(changes[1]?.key).toBe('a')
+    started[0]?.kill('SIGKILL')
+    await expect.poll(pids, DEADLINE).toHaveLength(3)
+    expect(changes[2]?.key).toBe('a b')
     expect(new Set(pids()).size).toBe(2)
     const [ended] = lines.filter(({ msg }) => msg.startsWith('the checker has ended'))
     expect(ended).toMatchObject({ checker: 'test', code: null, signal: 'SIGKILL', againInMs: 20 })

@@ -38,6 +38,11 @@ class World {
     return this
   }
 
+  /** These, too, or in another way. */
+  check(changed: ProbeTarget[]): void {
+    this.loop.changeTargets({ changed, removed: [] })
+  }
+
   get changes(): object[] {
     return this.messages.flatMap((message) => (message.type === 'changes' ? message.changes : []))
   }
@@ -51,7 +56,7 @@ describe('the loop of checks', () => {
   it('tells a change once, with the check that decided', async () => {
     const world = new World()
     world.answer = () => Promise.resolve(REFUSED)
-    world.loop.setTargets([real(80)])
+    world.check([real(80)])
     await world.run(20 * INTERVAL)
     expect(world.changes).toEqual([{ key: real(80).key, state: 'down', last: REFUSED, inARow: 3 }])
   })
@@ -59,7 +64,7 @@ describe('the loop of checks', () => {
   it('tells many changes together', async () => {
     const world = new World()
     world.answer = () => Promise.resolve(REFUSED)
-    world.loop.setTargets(Array.from({ length: 200 }, (_, index) => real(index + 1)))
+    world.check(Array.from({ length: 200 }, (_, index) => real(index + 1)))
     await world.run(5 * INTERVAL)
     expect(world.changes).toHaveLength(200)
     expect(world.messages.length).toBeLessThan(10)
@@ -68,7 +73,7 @@ describe('the loop of checks', () => {
   it('asks for an explanation only when a failure would decide', async () => {
     const world = new World()
     world.answer = () => Promise.resolve(REFUSED)
-    world.loop.setTargets([real(80)])
+    world.check([real(80)])
     await world.run(6 * INTERVAL)
     expect(world.checked.map(({ explain }) => explain).slice(0, 5)).toEqual([false, false, true, false, false])
   })
@@ -76,7 +81,7 @@ describe('the loop of checks', () => {
   it('what could not be checked counts as nothing, and is told once in ten seconds', async () => {
     const world = new World()
     world.answer = () => Promise.reject(new VeerError('LB_ERR_CHECK_IMPOSSIBLE', 'cannot check', { cause: new Error('EMFILE') }))
-    world.loop.setTargets([real(80)])
+    world.check([real(80)])
     await world.run(9000)
     expect([world.changes, world.faults]).toEqual([[], ['cannot check']])
     expect(world.loop.beat()).toMatchObject({ checks: 0, failures: 0, inFlight: 0 })
@@ -84,12 +89,12 @@ describe('the loop of checks', () => {
     expect(world.faults).toEqual(['cannot check', 'cannot check'])
   })
 
-  it('keeps results in a row over a new list of targets, and uses what is new in it', async () => {
+  it('keeps results in a row when targets change, and uses what is new in it', async () => {
     const world = new World()
     world.answer = () => Promise.resolve(REFUSED)
-    world.loop.setTargets([real(80)])
+    world.check([real(80)])
     await world.run(2 * INTERVAL)
-    world.loop.setTargets([real(80, { destId: 99 }), real(81)])
+    world.check([real(80, { destId: 99 }), real(81)])
     await world.run(INTERVAL)
     expect(world.changes).toMatchObject([{ key: real(80).key, inARow: 3 }])
     expect(world.checked.at(-1)?.target.destId).toBe(world.checked.at(-1)?.target.port === 80 ? 99 : 7)
@@ -98,12 +103,12 @@ describe('the loop of checks', () => {
   it('says its state again when the maps say another', async () => {
     const world = new World()
     world.answer = () => Promise.resolve(REFUSED)
-    world.loop.setTargets([real(80)])
+    world.check([real(80)])
     await world.run(4 * INTERVAL)
-    world.loop.setTargets([real(80, { state: 'down' })])
+    world.check([real(80, { state: 'down' })])
     await world.run(INTERVAL)
     expect(world.changes).toHaveLength(1)
-    world.loop.setTargets([real(80, { state: 'unknown' })])
+    world.check([real(80, { state: 'unknown' })])
     await world.run(INTERVAL)
     expect(world.changes).toHaveLength(2)
     expect(world.changes[1]).toEqual(world.changes[0])
@@ -111,7 +116,7 @@ describe('the loop of checks', () => {
 
   it('starts from the state in the maps', async () => {
     const world = new World()
-    world.loop.setTargets([real(80, { state: 'down' }), real(81, { state: 'up' }), real(82, { state: 'unknown' })])
+    world.check([real(80, { state: 'down' }), real(81, { state: 'up' }), real(82, { state: 'unknown' })])
     await world.run(INTERVAL + 60)
     expect(world.changes).toMatchObject([{ key: real(82).key, state: 'up', inARow: 1 }])
     await world.run(2 * INTERVAL)
@@ -122,9 +127,9 @@ describe('the loop of checks', () => {
     const world = new World()
     let end: (result: CheckResult) => void = () => undefined
     world.answer = () => new Promise((resolve) => (end = resolve))
-    world.loop.setTargets([real(80, { state: 'unknown' })])
+    world.check([real(80, { state: 'unknown' })])
     await world.run(2 * INTERVAL)
-    world.loop.setTargets([])
+    world.loop.changeTargets({ changed: [], removed: [real(80).key] })
     end(REFUSED)
     await world.run(INTERVAL)
     expect(world.changes).toEqual([])
@@ -134,7 +139,7 @@ describe('the loop of checks', () => {
   it('has no more checks under way than allowed', async () => {
     const world = new World(5)
     world.answer = () => new Promise(() => undefined)
-    world.loop.setTargets(Array.from({ length: 50 }, (_, index) => real(index + 1)))
+    world.check(Array.from({ length: 50 }, (_, index) => real(index + 1)))
     await world.run(3 * INTERVAL)
     expect(world.checked).toHaveLength(5)
     expect(world.loop.beat().lateMs).toBeLessThan(2 * INTERVAL)
@@ -142,7 +147,7 @@ describe('the loop of checks', () => {
 
   it('after a standstill it goes on where it was, and says so', async () => {
     const world = new World()
-    world.loop.setTargets(Array.from({ length: 100 }, (_, index) => real(index + 1)))
+    world.check(Array.from({ length: 100 }, (_, index) => real(index + 1)))
     await world.run(INTERVAL)
     world.loop.beat()
     world.checked.length = 0
