@@ -79,6 +79,8 @@ RULES`)
     using table = fillConntrack(lab)
     const entries = (): number => Number(lab.director.shell('cat /proc/sys/net/netfilter/nf_conntrack_count'))
     expect(entries()).toBe(table.limit)
+    const refused = { code: 1, stderr: expect.stringContaining('Operation not permitted') as string }
+    await expect(lab.director.exec('bash', ['-c', 'echo > /dev/udp/10.0.0.13/9'])).resolves.toMatchObject(refused)
     const daemon = await run()
     await expect.poll(states, DEADLINE).toEqual(allAre('up'))
     expect(daemon.count('real is down')).toBe(0)
