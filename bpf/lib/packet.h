@@ -23,6 +23,16 @@
  */
 #define LB_SUBPROGRAM __attribute__((noinline))
 
+/*
+ * What a subprogram returned, as 0 or 1. It may be anything for all the verifier knows, while clang sees
+ * into it and would leave a plain comparison out.
+ */
+static __always_inline int is_true(int returned)
+{
+	asm volatile("" : "+r"(returned));
+	return returned != 0;
+}
+
 /* No verdict yet: go on. Verdicts are not negative. */
 #define LB_UNDECIDED (-1)
 

@@ -94,6 +94,8 @@ LB_SUBPROGRAM __u32 reverse_search(__u64 hash, __u32 buckets, __u32 from, __u32 
 {
 	__u32 tag = conn_tag(hash), choice, way;
 
+	/* Unrolled: of a number that clang makes a truth value of, the verifier loses count. */
+#pragma unroll
 	for (choice = 0; choice < 2; choice++) {
 		__u32 index = conn_bucket_index(buckets, hash, choice);
 		struct lb_reverse_bucket *bucket = bpf_map_lookup_elem(&reverse, &index);

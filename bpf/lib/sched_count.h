@@ -70,7 +70,7 @@ LB_SUBPROGRAM int count_run(struct lb_count_scan *scan, __u32 run)
 
 static long count_later_run(__u32 run, struct lb_count_scan *scan)
 {
-	return count_run(scan, run + 1) != 0;
+	return is_true(count_run(scan, run + 1));
 }
 
 /* The destination that lc, wlc, sed, nq, fo or ovf takes now. */

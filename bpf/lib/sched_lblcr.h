@@ -66,7 +66,7 @@ LB_SUBPROGRAM int set_run(struct lb_set_scan *scan, __u32 run)
 
 static long set_later_run(__u32 run, struct lb_set_scan *scan)
 {
-	return set_run(scan, run + 1) != 0;
+	return is_true(set_run(scan, run + 1));
 }
 
 static __always_inline void set_change(struct lb_sched_state *state, __u32 id, __u8 in_set,

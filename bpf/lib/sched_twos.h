@@ -64,12 +64,12 @@ LB_SUBPROGRAM int draw_run(struct lb_draw *draw, __u32 run, __u32 choose)
 
 static long draw_sum(__u32 run, struct lb_draw *draw)
 {
-	return draw_run(draw, run + 1, 0) != 0;
+	return is_true(draw_run(draw, run + 1, 0));
 }
 
 static long draw_choose(__u32 run, struct lb_draw *draw)
 {
-	return draw_run(draw, run + 1, 1) != 0;
+	return is_true(draw_run(draw, run + 1, 1));
 }
 
 /* The destination that twos takes for a flow with this hash. */

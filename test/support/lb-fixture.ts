@@ -49,7 +49,7 @@ export interface RunResult<Action = XdpAction> {
 }
 
 /** bpf/tc_reply.c, whose maps are those of xdp_lb. */
-const tcReply = {
+export const tcReply = {
   name: 'tc_reply',
   maps: {},
   programs: {
