@@ -223,64 +223,65 @@ static __always_inline void tuple_of(struct lb_tuple *tuple, const struct lb_pac
 		tuple_tail(pkt->key.client_port, dest_port(dest, pkt->key.port), pkt->key.protocol);
 }
 
-/* Whether a conn other than the one of number `but` has the real's side that this one would have. */
-LB_SUBPROGRAM int conn_clashes(struct lb_packet *pkt, __u32 dest_id, __u32 but)
+/* Whether a conn other than the one of number `but` has the real's side that the packet's to pkt->dest_id would have. */
+LB_SUBPROGRAM int conn_clashes_with(struct lb_packet *pkt, __u32 but)
 {
-	const struct lb_dest *dest = dest_lookup(dest_id);
 	const struct lb_settings *set = settings_get();
+	const struct lb_dest *dest;
 	struct lb_tuple tuple;
 	struct lb_found found;
 
-	if (!pkt || !dest || !set)
+	if (!pkt || !set)
+		return 0;
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest)
 		return 0;
 	tuple_of(&tuple, pkt, dest);
 	return reverse_find_but(&tuple, set, ticks_now(), but, &found);
 }
 
+/* The hash of that side, which the entry in reverse lies by. */
+LB_SUBPROGRAM __u64 conn_reverse_hash(struct lb_packet *pkt)
+{
+	const struct lb_settings *set = settings_get();
+	const struct lb_dest *dest;
+	struct lb_tuple tuple;
+
+	if (!pkt || !set)
+		return 0;
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest)
+		return 0;
+	tuple_of(&tuple, pkt, dest);
+	return tuple_hash(&tuple, set->hash_seed);
+}
+
+/* conn_clashes_with(), by that hash first: hardly ever is there an entry with its tag. */
+static __always_inline int conn_clashes(struct lb_packet *pkt, const struct lb_settings *set,
+                                        __u64 hash, __u32 but)
+{
+	return reverse_search(hash, set->conn_buckets, 0, but) != LB_CONN_NOWHERE &&
+	       conn_clashes_with(pkt, but);
+}
+
 /*
- * Enters the conn of this number, which is being written, in reverse: struct lb_conn.reverse. 0 when there
+ * Records that the flow of a packet goes to pkt->dest_id. flags: LB_CONN_F_*; control: see struct
+ * lb_conn; hash, nat: conn_reverse_hash(). Leaves in pkt->conn_id where the conn is. Returns 0 when there
  * is no room.
  */
-LB_SUBPROGRAM __u32 conn_enter_reverse(struct lb_packet *pkt, __u32 dest_id, __u32 number)
+LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 flags, __u32 control, __u64 hash)
 {
-	const struct lb_dest *dest = dest_lookup(dest_id);
-	const struct lb_settings *set = settings_get();
-	struct lb_tuple tuple;
-
-	if (!pkt || !dest || !set)
-		return 0;
-	tuple_of(&tuple, pkt, dest);
-	return reverse_insert(&tuple, number, set);
-}
-
-/* nat: makes room in reverse for the conn that the packet would have; 0 when there can be none. */
-LB_SUBPROGRAM int conn_reverse_room(struct lb_packet *pkt, __u32 dest_id)
-{
-	const struct lb_dest *dest = dest_lookup(dest_id);
-	const struct lb_settings *set = settings_get();
-	struct lb_tuple tuple;
-
-	if (!pkt || !dest || !set)
-		return 0;
-	tuple_of(&tuple, pkt, dest);
-	return reverse_make_room(tuple_hash(&tuple, set->hash_seed), set->conn_buckets,
-	                         ticks_now());
-}
-
-/*
- * Records that the flow of a packet goes to a destination. flags: LB_CONN_F_*; control: see struct
- * lb_conn. Leaves in pkt->conn_id where the conn is. Returns 0 when there is no room.
- */
-LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags, __u32 control)
-{
-	const struct lb_dest *dest = dest_lookup(dest_id);
 	const struct lb_settings *set = settings_get();
 	__u32 now = ticks_now(), number, entry = 0;
+	const struct lb_dest *dest;
 	struct lb_conn_place place;
 	struct lb_conn *conn;
 	union lb_life life;
 
-	if (!pkt || !dest || !set)
+	if (!pkt || !set)
+		return 0;
+	dest = dest_lookup(pkt->dest_id);
+	if (!dest)
 		return 0;
 	pkt->conn_id = conn_way(&pkt->query, set->conn_buckets, pkt->conn_id, pkt->conn_seq, now);
 	place = conn_place(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
@@ -288,7 +289,7 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 		return 0;
 	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (dest->forward == LB_FORWARD_NAT) {
-		entry = conn_enter_reverse(pkt, dest_id, number);
+		entry = reverse_insert(hash, number, set);
 		if (!entry) {
 			conn_free(number);
 			return 0;
@@ -298,14 +299,14 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 dest_id, __u32 flags,
 	}
 	conn = conn_at(&place);
 	conn_set_key(conn, &pkt->query);
-	conn_set_dest(conn, dest_id, dest->generation);
+	conn_set_dest(conn, pkt->dest_id, dest->generation);
 	mac_copy(conn->mac, pkt->mac);
 	conn->control = control;
 	conn->reverse = entry;
 	life.state = first_state(pkt, dest);
 	life.flags = flags;
 	life.expires = now + conn_timeout(set, life.state);
-	dest_count(dest_id, dest->generation, count_of_state(life.state));
+	dest_count(pkt->dest_id, dest->generation, count_of_state(life.state));
 	conn_publish(&place, set->conn_buckets, pkt->conn_hash, life);
 	return 1;
 }
@@ -324,7 +325,7 @@ LB_SUBPROGRAM int conn_confirm(struct lb_packet *pkt)
  * nat, after conn_record(): returns 1 when another conn got the same real's side meanwhile; then this one is
  * ended, since replies could not be told apart.
  */
-LB_SUBPROGRAM int conn_clashed(struct lb_packet *pkt)
+LB_SUBPROGRAM int conn_clashed(struct lb_packet *pkt, __u64 hash)
 {
 	const struct lb_settings *set = settings_get();
 	__u32 number;
@@ -332,7 +333,7 @@ LB_SUBPROGRAM int conn_clashed(struct lb_packet *pkt)
 	if (!pkt || !set)
 		return 1;
 	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
-	if (!conn_clashes(pkt, pkt->dest_id, number))
+	if (!conn_clashes(pkt, set, hash, number))
 		return 0;
 	conn_end(&pkt->query, number, ticks_now());
 	return 1;

@@ -120,20 +120,22 @@ static __always_inline __u32 new_flow_join(struct lb_packet *pkt, const struct l
 }
 
 /*
- * The conn of a flow to pkt->dest_id, which clashes with no other as far as is seen; control: see
- * struct lb_conn. Returns the verdict of the packet.
+ * The conn of a flow to pkt->dest_id, which clashes with no other as far as is seen; control, hash: see
+ * conn_record(). Returns the verdict of the packet.
  */
-static __always_inline int new_flow_conn(struct lb_packet *pkt, __u32 control, int nat)
+static __always_inline int new_flow_conn(struct lb_packet *pkt, const struct lb_settings *set,
+                                         __u32 control, int nat, __u64 hash)
 {
 	int no_reuse = control || (pkt->service_flags & LB_SVC_F_NO_REUSE);
 	__u32 flags = no_reuse ? LB_CONN_F_NO_REUSE : 0;
-	int recorded = conn_record(pkt, pkt->dest_id, flags, control), settled;
+	int recorded = conn_record(pkt, flags, control, hash), settled;
 
-	if (!recorded && nat && conn_reverse_room(pkt, pkt->dest_id))
-		recorded = conn_record(pkt, pkt->dest_id, flags, control);
+	if (!recorded && nat && reverse_make_room(hash, set->conn_buckets, ticks_now()))
+		recorded = conn_record(pkt, flags, control, hash);
 	if (recorded) {
 		settled = conn_confirm(pkt);
-		return nat && (!settled || conn_clashed(pkt)) ? LB_DROP_CLASH : LB_FORWARD_NEW;
+		return nat && (!settled || conn_clashed(pkt, hash)) ? LB_DROP_CLASH
+		                                                    : LB_FORWARD_NEW;
 	}
 	if (control)
 		template_leave(control, 1, ticks_now());
@@ -159,6 +161,7 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 	const struct lb_dest *dest;
 	__u32 control = 0, own = LB_NO_NUMBER;
 	int nat, clashes;
+	__u64 hash;
 
 	if (!pkt || !set)
 		return LB_DROP_TABLE_FULL;
@@ -172,12 +175,14 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 		own = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	/* Before anything is written: the look-up is a cold cache line, which the processor reads
 	 * together with that of the conn, as long as it does not have to wait for a write. */
-	clashes = nat && conn_clashes(pkt, pkt->dest_id, own);
+	hash = nat ? conn_reverse_hash(pkt) : 0;
+	clashes = nat && conn_clashes(pkt, set, hash, own);
 	if (lb_dry_run)
 		return clashes ? LB_DROP_CLASH : LB_FORWARD_NEW;
 	if (joins && (pkt->service_flags & LB_PERSISTENT))
 		control = new_flow_join(pkt, set);
-	return clashes ? new_flow_clash(pkt, own, control) : new_flow_conn(pkt, control, nat);
+	return clashes ? new_flow_clash(pkt, own, control)
+	               : new_flow_conn(pkt, set, control, nat, hash);
 }
 
 /* Sends the first packet of a flow to pkt->dest_id. */

@@ -195,11 +195,9 @@ LB_SUBPROGRAM __u32 reverse_write(__u64 hash, __u32 conn, __u32 buckets, __u32 l
 	return 0;
 }
 
-/* Makes an entry for a conn; 1 + its number, 0 when there is no room. */
-static __always_inline __u32 reverse_insert(const struct lb_tuple *tuple, __u32 conn,
-                                            const struct lb_settings *set)
+/* Makes an entry for a conn whose tuple has this hash; 1 + its number, 0 when there is no room. */
+static __always_inline __u32 reverse_insert(__u64 hash, __u32 conn, const struct lb_settings *set)
 {
-	__u64 hash = tuple_hash(tuple, set->hash_seed);
 	__u32 entry = reverse_write(hash, conn, set->conn_buckets, 0);
 
 	return entry ? entry : reverse_write(hash, conn, set->conn_buckets, 1);
