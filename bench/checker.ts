@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { healthSchema } from '../src/config/health-schema.js'
+import { CHECKER_EXEC_ARGV } from '../src/health/exec-argv.js'
 import type { Beat, FromChecker, ProbeTarget } from '../src/health/protocol.js'
 import type { NetworkNamespace } from '../src/system/netns.js'
 import { BenchLab } from './lab.js'
@@ -106,7 +107,7 @@ async function benchKind(host: NetworkNamespace, kind: CheckerResult['kind'], se
   const server = startServer(host)
   const [port] = (await once(server.stdout, 'data')) as [Buffer]
   const droppedBefore = synsDropped(host)
-  const checker = host.run(() => fork(CHECKER, ['--local', '--max-in-flight', `${MAX_IN_FLIGHT}`], { execArgv: [] }))
+  const checker = host.run(() => fork(CHECKER, ['--local', '--max-in-flight', `${MAX_IN_FLIGHT}`], { execArgv: CHECKER_EXEC_ARGV }))
   try {
     await once(checker, 'message')
     checker.send({ type: 'targets', changed: targets(kind, Number(port)), removed: [] })

@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import type { Logger } from 'pino'
 import type { InstanceLocation } from '../dataplane/instance.js'
+import { CHECKER_EXEC_ARGV } from '../health/exec-argv.js'
 import type { HealthChange, ProbeTarget } from '../health/protocol.js'
 import { PACKAGE_ROOT } from '../package-root.js'
 import type { NetworkNamespace } from '../system/netns.js'
@@ -75,6 +76,6 @@ export class Checkers {
   #fork(namespace: NetworkNamespace, options: string[]): ChildProcess {
     const { name, bpffs } = this.#options.location
     const args = ['--instance', name, '--bpffs', bpffs, '--max-in-flight', `${this.#maxInFlight}`, ...options]
-    return namespace.run(() => fork(SCRIPT, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] }))
+    return namespace.run(() => fork(SCRIPT, args, { execArgv: CHECKER_EXEC_ARGV, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] }))
   }
 }

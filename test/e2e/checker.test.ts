@@ -13,6 +13,7 @@ import type { InstanceLocation } from '../../src/dataplane/instance.js'
 import { Instance } from '../../src/dataplane/instance.js'
 import { readVerdictCounts } from '../../src/dataplane/verdict-counts.js'
 import { portsOf } from '../../src/health/port-pool.js'
+import { CHECKER_EXEC_ARGV } from '../../src/health/exec-argv.js'
 import type { Beat, FromChecker, HealthChange, ProbeTarget, ToChecker } from '../../src/health/protocol.js'
 import { NetworkNamespace } from '../../src/system/netns.js'
 import { openProbeNamespace } from '../../src/system/probe-namespace.js'
@@ -58,7 +59,7 @@ class RunningChecker implements AsyncDisposable {
 
   constructor({ name, bpffs }: InstanceLocation, targets: readonly ProbeTarget[]) {
     const args = ['--instance', name, '--bpffs', bpffs, '--max-in-flight', '64']
-    this.#child = openProbeNamespace(name).run(() => fork(CHECKER, args, { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
+    this.#child = openProbeNamespace(name).run(() => fork(CHECKER, args, { execArgv: CHECKER_EXEC_ARGV, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }))
     this.#child.on('message', (message: FromChecker) => this.#hear(message))
     this.#child.send({ type: 'targets', changed: [...targets], removed: [] } satisfies ToChecker)
   }
