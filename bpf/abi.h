@@ -26,7 +26,7 @@
 /* An enum, so that the numbers reach BTF and user space reads them from there. */
 enum lb_limit {
 	/* Bumped when a layout or a meaning below changes; pins of another version are not adopted. */
-	LB_ABI_VERSION = 3,
+	LB_ABI_VERSION = 4,
 	LB_MAX_VIPS = 4096,
 	LB_MAX_SERVICES = 4096,
 	LB_MAX_DESTS = 65536,
@@ -35,6 +35,7 @@ enum lb_limit {
 	/* A changed ring is written to a free place before the service is pointed at it. */
 	LB_MAX_RINGS = 2 * LB_MAX_SERVICES,
 	LB_RING_CHUNK = 64,    /* slots in one value of an inner ring map */
+	LB_RING_IDS = 512,     /* ids of inner ring maps that lb_ring_ids tells at once */
 	LB_RING_MAX = 131072,  /* slots in one ring */
 	LB_VIP_BUCKETS = 8192, /* a power of two */
 	LB_VIP_WAYS = 4,       /* VIPs in one bucket */

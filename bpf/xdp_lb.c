@@ -224,6 +224,32 @@ int lb_clock(struct xdp_md *ctx)
 	return XDP_PASS;
 }
 
+/* Of the kernel's struct, by its own BTF. */
+struct bpf_map {
+	__u32 id;
+} __attribute__((preserve_access_index));
+
+/*
+ * The ids of the maps in rings, 0 where there is none, from the index on that the packet's first word is; they
+ * take its place. Linux before 6.8 waits for a grace period in every look-up of such a map from user space.
+ */
+SEC("xdp.frags")
+int lb_ring_ids(struct xdp_md *ctx)
+{
+	__u32 *word = frame_data(ctx), first, i;
+
+	if ((void *)(word + LB_RING_IDS) > frame_end(ctx))
+		return XDP_ABORTED;
+	first = word[0];
+	for (i = 0; i < LB_RING_IDS; i++) {
+		__u32 index = first + i;
+		const struct bpf_map *ring = bpf_map_lookup_elem(&rings, &index);
+
+		word[i] = ring ? ring->id : 0;
+	}
+	return XDP_PASS;
+}
+
 /* Walks over the buckets that the packet names (its first two words), for tests and benchmarks. */
 SEC("xdp.frags")
 int lb_sweep(struct xdp_md *ctx)

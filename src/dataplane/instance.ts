@@ -13,6 +13,7 @@ import { connBuckets } from './conn-table.js'
 import type { LbMaps } from './lb-maps.js'
 import type { Programs } from './programs.js'
 import { closeMaps, closePrograms, openPrograms, PROGRAM_PINS } from './programs.js'
+import { readRingIds } from './ring-ids.js'
 
 export interface InstanceLocation {
   /** `[a-z0-9-]`, at most 63 characters. */
@@ -45,6 +46,7 @@ export class Instance implements Disposable {
     this.pins = instancePins(location)
     this.maps = maps
     this.programs = programs
+    maps.rings.readIds = () => readRingIds(programs.ringIds)
   }
 
   /** Tells jiffies; see clock.ts. */

@@ -39,12 +39,12 @@ export async function loadObjects(buckets: number, maps?: LbMaps): Promise<Loade
     const ping = await Collection.load(specOf(xdpPing, buckets), xdpPing, { mapReplacements: lb.maps })
     closeMaps(reply.maps)
     closeMaps(ping.maps)
-    const { xdpLb: xdp, lbClock: clock, lbSweepStart: sweepStart, lbSweep } = lb.programs
+    const { xdpLb: xdp, lbClock: clock, lbRingIds: ringIds, lbSweepStart: sweepStart, lbSweep } = lb.programs
     const { tcReplyIngress: ingress, tcReplyEgress: egress } = reply.programs
     const { xdpPingTx: probe } = ping.programs
     // For tests and benchmarks only.
     lbSweep.close()
-    return { maps: lb.maps, programs: { xdp, clock, ingress, egress, probe }, sweepStart }
+    return { maps: lb.maps, programs: { xdp, clock, ringIds, ingress, egress, probe }, sweepStart }
   } catch (error) {
     for (const each of loaded) each.close()
     throw error

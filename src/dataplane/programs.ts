@@ -6,13 +6,14 @@ import type { Program } from '../loader/program.js'
 import type { HookKind } from './hooks.js'
 import type { LbMaps } from './lb-maps.js'
 
-/** By the hook that each is for; `clock` tells jiffies, see clock.ts. */
-export type Programs = Readonly<Record<HookKind | 'clock', Program>>
+/** By the hook that each is for; `clock` tells jiffies, see clock.ts, and `ringIds` maps, see ring-ids.ts. */
+export type Programs = Readonly<Record<HookKind | 'clock' | 'ringIds', Program>>
 
 /** The names that they are pinned by. */
 export const PROGRAM_PINS: Readonly<Record<keyof Programs, string>> = {
   xdp: xdpLb.programs.xdpLb.name,
   clock: xdpLb.programs.lbClock.name,
+  ringIds: xdpLb.programs.lbRingIds.name,
   ingress: tcReply.programs.tcReplyIngress.name,
   egress: tcReply.programs.tcReplyEgress.name,
   probe: xdpPing.programs.xdpPingTx.name,

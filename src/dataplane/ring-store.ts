@@ -125,7 +125,7 @@ export function storedRings(maps: LbMaps, services: Iterable<Pick<Service, 'ring
   const free = new Map<number, boolean>()
   return new Map(
     [...maps.rings.ids()].filter(([index, id]) => {
-      if (id === 0 || used.has(index)) return id !== 0
+      if (used.has(index)) return true
       const known = free.get(id) ?? isFree(maps, index)
       free.set(id, known)
       return !known

@@ -9,7 +9,7 @@ import { MapType } from './map-type.js'
 
 /** `enum lb_limit`. */
 export const Limit = {
-  abiVersion: 3,
+  abiVersion: 4,
   maxVips: 4096,
   maxServices: 4096,
   maxDests: 65536,
@@ -17,6 +17,7 @@ export const Limit = {
   interfaceSlots: 256,
   maxRings: 8192,
   ringChunk: 64,
+  ringIds: 512,
   ringMax: 131072,
   vipBuckets: 8192,
   vipWays: 4,
@@ -1179,6 +1180,7 @@ export const xdpLb = {
   },
   programs: {
     lbClock: { name: 'lb_clock', section: 'xdp.frags' },
+    lbRingIds: { name: 'lb_ring_ids', section: 'xdp.frags' },
     lbSweep: { name: 'lb_sweep', section: 'xdp.frags' },
     lbSweepStart: { name: 'lb_sweep_start', section: 'xdp.frags' },
     xdpLb: { name: 'xdp_lb', section: 'xdp.frags' },

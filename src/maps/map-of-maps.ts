@@ -19,6 +19,8 @@ export interface HasRaw extends Disposable {
  */
 export class MapOfMaps<K, M extends HasRaw> extends TypedMap<K> {
   readonly inner: MapDescriptor<M>
+  /** Reads what {@link ids} tells; whoever has a faster way than look-ups puts it here. */
+  readIds: () => Iterable<[K, number]> = () => this.#lookUpIds()
 
   constructor(handle: NativeMap, keyCodec: Codec<K>, inner: MapDescriptor<M>) {
     super(handle, keyCodec)
@@ -32,7 +34,7 @@ export class MapOfMaps<K, M extends HasRaw> extends TypedMap<K> {
     return this.inner.open(handle)
   }
 
-  /** The id of the inner map under `key`. */
+  /** The id of the inner map under `key`. Linux before 6.8 waits for a grace period. */
   getId(key: K): number | undefined {
     const bytes = this.raw.get(this.keyCodec.encode(key))
     return bytes === undefined ? undefined : u32Codec.decode(bytes)
@@ -69,11 +71,15 @@ export class MapOfMaps<K, M extends HasRaw> extends TypedMap<K> {
   }
 
   /** All keys that hold a map, with the inner maps' ids. */
-  *ids(): Generator<[K, number]> {
+  ids(): Iterable<[K, number]> {
+    return this.readIds()
+  }
+
+  *#lookUpIds(): Generator<[K, number]> {
     for (const batch of this.raw.batches()) {
       for (let index = 0; index < batch.count; index++) {
-        const key = this.keyCodec.decode(batch.keys, index * this.keyCodec.size)
-        yield [key, u32Codec.decode(batch.values, index * 4)]
+        const id = u32Codec.decode(batch.values, index * 4)
+        if (id !== 0) yield [this.keyCodec.decode(batch.keys, index * this.keyCodec.size), id]
       }
     }
   }
