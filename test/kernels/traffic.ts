@@ -95,7 +95,9 @@ try {
   await using network = await Network.create({ hosts: twoArm({ reals: REALS }) })
   const director = new LabDirector(network)
   const config = twoArmConfig(services, { probe: { ports: `${PROBE_PORTS}-65535` } })
+  const before = performance.now()
   await director.attach(config)
+  console.log(`  attached in ${Math.round(performance.now() - before)} ms`)
   for (const method of METHODS) {
     for (const { family } of FAMILIES) await send(network, method, family)
     passed.push(method === 'dr' ? 'dr ok' : `nat ok (${replyMechanism(director)})`)
