@@ -2,7 +2,7 @@
 import { isHash } from '../config/normalise.js'
 import { readRing, ringSlots } from '../dataplane/ring-store.js'
 import type { LbMaps } from '../dataplane/lb-maps.js'
-import type { Service } from '../maps/generated.js'
+import type { LiveService } from '../dataplane/live-state.js'
 import { addressFromWords } from '../net/address.js'
 import type { Reconciliation, ServiceStep } from './reconcile.js'
 import { realName } from './service-view.js'
@@ -20,7 +20,7 @@ export function disruptionOf(maps: LbMaps, plan: Reconciliation): Disruption[] {
   return plan.services.flatMap((step) => {
     const { live, ringChanged, ring, value, target } = step
     if (live === undefined || live.value.ringSize === 0 || !ringChanged) return []
-    const before = readSlots(maps, live.value)
+    const before = readSlots(maps, live)
     const after = ring === undefined ? new Uint32Array(0) : ringSlots(ring.packed, value.ringSize)
     const names = namesOf(step, plan)
     const count = isHash(target.config.scheduler) ? movedSlots : movedShares
@@ -30,9 +30,9 @@ export function disruptionOf(maps: LbMaps, plan: Reconciliation): Disruption[] {
 
 type Names = readonly (string | undefined)[]
 
-function readSlots(maps: LbMaps, service: Service): Uint32Array {
-  const packed = readRing(maps, service.ring)
-  return packed === undefined ? new Uint32Array(0) : ringSlots(packed, service.ringSize)
+function readSlots(maps: LbMaps, { ringId, value }: LiveService): Uint32Array {
+  const packed = ringId === undefined ? undefined : readRing(maps, ringId)
+  return packed === undefined ? new Uint32Array(0) : ringSlots(packed, value.ringSize)
 }
 
 function name(slots: Uint32Array, names: ReadonlyMap<number, string>): Names {

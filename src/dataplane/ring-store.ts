@@ -126,21 +126,21 @@ export function storedRings(maps: LbMaps, services: Iterable<Pick<Service, 'ring
   return new Map(
     [...maps.rings.ids()].filter(([index, id]) => {
       if (used.has(index)) return true
-      const known = free.get(id) ?? isFree(maps, index)
+      const known = free.get(id) ?? isFree(maps, id)
       free.set(id, known)
       return !known
     }),
   )
 }
 
-function isFree(maps: LbMaps, index: number): boolean {
-  using map = maps.rings.get(index)
+function isFree(maps: LbMaps, id: number): boolean {
+  using map = maps.rings.openInner(id)
   return map?.info.name === FREE
 }
 
-/** A ring as it is in the kernel, undefined when there is none at `index`. */
-export function readRing(maps: LbMaps, index: number): Buffer | undefined {
-  const map = maps.rings.get(index)
+/** A ring as it is in the kernel, by the id of its map; undefined when there is none any more. */
+export function readRing(maps: LbMaps, id: number): Buffer | undefined {
+  const map = maps.rings.openInner(id)
   if (map === undefined) return undefined
   try {
     return map.raw.readAll()

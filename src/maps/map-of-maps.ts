@@ -43,7 +43,11 @@ export class MapOfMaps<K, M extends HasRaw> extends TypedMap<K> {
   /** The inner map under `key`, as a handle of its own that the caller closes. */
   get(key: K): M | undefined {
     const id = this.getId(key)
-    if (id === undefined) return undefined
+    return id === undefined ? undefined : this.openInner(id)
+  }
+
+  /** An inner map by its id, likewise; undefined when there is none any more. */
+  openInner(id: number): M | undefined {
     try {
       return this.inner.open(native().mapById(id))
     } catch (error) {

@@ -6,7 +6,7 @@ import type { LiveService } from '../../src/dataplane/live-state.js'
 import { DestFlag } from '../../src/maps/generated.js'
 import type { ServiceFields } from '../unit/control/support.js'
 import { configOf, macOf } from '../unit/control/support.js'
-import { readRing, ringSlots } from '../../src/dataplane/ring-store.js'
+import { NO_RING, readRing, ringSlots } from '../../src/dataplane/ring-store.js'
 import { request } from '../packet/world.js'
 import type { Delivery } from './kernel.js'
 import { Kernel } from './kernel.js'
@@ -41,10 +41,10 @@ const isDone = (kernel: Kernel, config: Config): boolean => changesOf(kernel.pla
 
 /** The ring of a service: how many slots each real has. */
 function slotsOf(kernel: Kernel, name = 'web'): Record<string, number> {
-  const { destinations, value } = serviceOf(kernel, name)
+  const { destinations, value, ringId = NO_RING } = serviceOf(kernel, name)
   const addressOf = new Map(destinations.map(({ id, address }) => [id, address]))
   const found: Record<string, number> = {}
-  const packed = value.ringSize === 0 ? undefined : readRing(kernel.maps, value.ring)
+  const packed = value.ringSize === 0 ? undefined : readRing(kernel.maps, ringId)
   for (const id of packed === undefined ? [] : ringSlots(packed, value.ringSize)) {
     const address = addressOf.get(id) ?? 'nobody'
     found[address] = (found[address] ?? 0) + 1

@@ -9,7 +9,7 @@ import { Instance } from '../../src/dataplane/instance.js'
 import type { LbMaps } from '../../src/dataplane/lb-maps.js'
 import type { LiveState } from '../../src/dataplane/live-state.js'
 import { readLiveState } from '../../src/dataplane/live-state.js'
-import { readRing, ringSlots } from '../../src/dataplane/ring-store.js'
+import { NO_RING, readRing, ringSlots } from '../../src/dataplane/ring-store.js'
 import type { Config } from '../../src/config/schema.js'
 import { verdictNames } from '../../src/maps/generated.js'
 import { macFromBytes } from '../../src/net/mac.js'
@@ -75,7 +75,7 @@ export class Kernel {
   /** As `observe` of the unit tests; with the slots as they are in the kernel. */
   observe(): object {
     return observe(this.live(), ({ ring, ringSize }) => {
-      return ringSlots(readRing(this.maps, ring) ?? Buffer.alloc(0), ringSize)
+      return ringSlots(readRing(this.maps, this.maps.rings.getId(ring) ?? NO_RING) ?? Buffer.alloc(0), ringSize)
     })
   }
 
