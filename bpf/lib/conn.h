@@ -120,7 +120,7 @@ static __always_inline int conn_end(struct lb_query *query, __u32 number, __u32 
 		return 0;
 	life = conn_life(conn_at(&place));
 	if (!life_alive(life, now) || !conn_key_is(conn_at(&place), query->key_word) ||
-	    !conn_take(number, LB_TAKE_ANY, life.seq, now))
+	    !conn_take_apart(number, LB_TAKE_ANY, life.seq, now))
 		return 0;
 	conn_free(number);
 	return 1;
@@ -198,7 +198,7 @@ static __always_inline __u32 conn_way(struct lb_query *query, __u32 buckets, __u
                                       __u32 now)
 {
 	if (own != LB_CONN_NOWHERE &&
-	    conn_take(conn_number(buckets, query->hash, own), LB_TAKE_ANY, seq, now))
+	    conn_take_apart(conn_number(buckets, query->hash, own), LB_TAKE_ANY, seq, now))
 		return own;
 	return conn_claim(buckets, query->hash, now);
 }
@@ -325,7 +325,7 @@ LB_SUBPROGRAM int conn_confirm(struct lb_packet *pkt)
  * nat, after conn_record(): returns 1 when another conn got the same real's side meanwhile; then this one is
  * ended, since replies could not be told apart.
  */
-LB_SUBPROGRAM int conn_clashed(struct lb_packet *pkt, __u64 hash)
+static __always_inline int conn_clashed(struct lb_packet *pkt, __u64 hash)
 {
 	const struct lb_settings *set = settings_get();
 	__u32 number;

@@ -94,7 +94,7 @@ static __always_inline void conn_uncount(const struct lb_conn *conn, union lb_li
  * LB_TAKE_ANY the conn must be the one whose life had this seq. Returns 0 when the way may not
  * be had, or somebody else was faster.
  */
-LB_SUBPROGRAM int conn_take(__u32 number, __u32 how, __u32 seq, __u32 now)
+LB_XDP_INLINE int conn_take(__u32 number, __u32 how, __u32 seq, __u32 now)
 {
 	struct lb_conn_place place = conn_numbered(number);
 	union lb_life life, ended;
@@ -122,6 +122,12 @@ LB_SUBPROGRAM int conn_take(__u32 number, __u32 how, __u32 seq, __u32 now)
 	/* A packet of its flow came in between. */
 	__sync_lock_test_and_set(conn_tag_at(&place), tag);
 	return 0;
+}
+
+/* The same out of line, for those who take one hardly ever. */
+LB_XDP_APART int conn_take_apart(__u32 number, __u32 how, __u32 seq, __u32 now)
+{
+	return conn_take(number, how, seq, now);
 }
 
 /* Gives back a way that was taken. */
@@ -169,7 +175,7 @@ LB_SUBPROGRAM __u32 conn_dead_way(__u32 index, __u32 now)
  * Where a new conn could go: choice * LB_CONN_WAYS + way. What is free is known by the tags; whose
  * conn is dead, by a cache line of each, so that is asked of full buckets only.
  */
-LB_SUBPROGRAM __u32 conn_room(__u32 buckets, __u64 hash, __u32 now)
+LB_XDP_INLINE __u32 conn_room(__u32 buckets, __u64 hash, __u32 now)
 {
 	__u32 choice, way;
 

@@ -167,7 +167,7 @@ static __always_inline int icmp_error_write_v6(lb_ctx *ctx, const struct lb_pack
  * quote: what quote_parse() has made of this packet. Writes all or nothing. Returns
  * LB_UNDECIDED, or a verdict that drops the packet. TTL and MACs are left to the caller.
  */
-LB_SUBPROGRAM int icmp_error_rewrite(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote,
+LB_XDP_INLINE int icmp_error_rewrite(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote,
                                      struct lb_rewrite *to)
 {
 	if (!pkt || !quote || !to)

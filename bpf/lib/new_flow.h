@@ -61,7 +61,7 @@ static __always_inline __u32 choose(struct lb_packet *pkt, const struct lb_servi
 }
 
 /* Chooses pkt->dest_id for a flow without a conn; a verdict when it goes nowhere. */
-LB_SUBPROGRAM int schedule(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_XDP_INLINE int schedule(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_settings *set = settings_get();
 	const struct lb_service *service;
@@ -89,7 +89,7 @@ LB_SUBPROGRAM int schedule(struct xdp_md *ctx, struct lb_packet *pkt)
 }
 
 /* Whether the frame can be sent to pkt->dest_id; a verdict if not. */
-LB_SUBPROGRAM int new_flow_prepare(struct xdp_md *ctx, struct lb_packet *pkt)
+LB_XDP_INLINE int new_flow_prepare(struct xdp_md *ctx, struct lb_packet *pkt)
 {
 	const struct lb_dest *dest;
 	struct lb_headers hdr;
@@ -147,7 +147,7 @@ static __always_inline int new_flow_clash(struct lb_packet *pkt, __u32 own, __u3
 {
 	__u32 now = ticks_now();
 
-	if (own != LB_NO_NUMBER && conn_take(own, LB_TAKE_ANY, pkt->conn_seq, now))
+	if (own != LB_NO_NUMBER && conn_take_apart(own, LB_TAKE_ANY, pkt->conn_seq, now))
 		conn_free(own);
 	if (control)
 		template_leave(control, 1, now);
@@ -186,7 +186,7 @@ LB_SUBPROGRAM int new_flow_record(struct lb_packet *pkt, __u32 joins)
 }
 
 /* Sends the first packet of a flow to pkt->dest_id. */
-LB_SUBPROGRAM int new_flow_send(struct xdp_md *ctx, struct lb_packet *pkt, int verdict)
+LB_XDP_INLINE int new_flow_send(struct xdp_md *ctx, struct lb_packet *pkt, int verdict)
 {
 	const struct lb_dest *dest;
 

@@ -223,7 +223,7 @@ static __always_inline int quote_parse_as(lb_ctx *ctx, const struct lb_packet *p
  * of the quoted transport header), LB_DROP_ICMP_NO_CONN (quotes what no conn can be found by),
  * LB_DROP_NOT_LINEAR or LB_DROP_FRAGMENT. Pointers into the packet are to be made anew.
  */
-LB_SUBPROGRAM int quote_parse(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote)
+LB_XDP_INLINE int quote_parse(lb_ctx *ctx, struct lb_packet *pkt, struct lb_quote *quote)
 {
 	__u32 end;
 

@@ -221,7 +221,8 @@ LB_SUBPROGRAM int reverse_make_room(__u64 hash, __u32 buckets, __u32 now)
 			union lb_reverse_word word = {
 				.word = *(volatile __u64 *)&bucket->slot[way]};
 
-			if (word.slot.tag && conn_take(word.slot.conn, LB_TAKE_HALF_OPEN, 0, now)) {
+			if (word.slot.tag &&
+			    conn_take_apart(word.slot.conn, LB_TAKE_HALF_OPEN, 0, now)) {
 				conn_free(word.slot.conn);
 				return 1;
 			}

@@ -42,7 +42,7 @@ static __always_inline __u32 sweep_way(struct lb_conn_bucket *bucket, __u32 inde
 		return 0;
 	life = conn_life(conn);
 	if (life_alive(life, now) || sweep_rearm(conn, life, now) ||
-	    !conn_take(number, LB_TAKE_DEAD, 0, now))
+	    !conn_take_apart(number, LB_TAKE_DEAD, 0, now))
 		return 0;
 	conn_free(number);
 	return 1;
