@@ -286,8 +286,7 @@ enum lb_conn_flag {
 	LB_CONN_F_LIVE = 1 << 0,     /* counted, and in use until it expires */
 	LB_CONN_F_NOOUTPUT = 1 << 1, /* nothing from the real is seen (or was so far) */
 	LB_CONN_F_NO_REUSE =
-		1
-		<< 2, /* a SYN starts it over only if its real is down: child of a template, or connReuse: false */
+		1 << 2, /* a SYN starts it over only if its real is down: conn_reused() */
 	LB_CONN_F_ASSURED =
 		1
 		<< 3, /* UDP, ICMP: more than the first packet; template: a child was established */

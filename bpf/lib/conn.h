@@ -212,31 +212,30 @@ static __always_inline __u8 first_state(const struct lb_packet *pkt, const struc
 	return pkt->protocol == IPPROTO_UDP ? LB_CONN_UDP : LB_CONN_ICMP;
 }
 
-/* The tuple of what the destination would send to the packet's client. */
-static __always_inline void tuple_of(struct lb_tuple *tuple, const struct lb_packet *pkt,
-                                     const struct lb_dest *dest)
+/* The tuple of what the real of pkt->dest_id would send to the packet's client; 0 when there is no such real. */
+static __always_inline int tuple_of(struct lb_tuple *tuple, const struct lb_packet *pkt)
 {
+	const struct lb_dest *dest = dest_lookup(pkt->dest_id);
+
+	if (!dest)
+		return 0;
 	tuple->word[0] = pkt->key_word[0];
 	tuple->word[1] = pkt->key_word[1];
 	addr_words(&tuple->word[2], &dest->addr);
 	tuple->word[4] =
 		tuple_tail(pkt->key.client_port, dest_port(dest, pkt->key.port), pkt->key.protocol);
+	return 1;
 }
 
 /* Whether a conn other than the one of number `but` has the real's side that the packet's to pkt->dest_id would have. */
 LB_SUBPROGRAM int conn_clashes_with(struct lb_packet *pkt, __u32 but)
 {
 	const struct lb_settings *set = settings_get();
-	const struct lb_dest *dest;
 	struct lb_tuple tuple;
 	struct lb_found found;
 
-	if (!pkt || !set)
+	if (!pkt || !set || !tuple_of(&tuple, pkt))
 		return 0;
-	dest = dest_lookup(pkt->dest_id);
-	if (!dest)
-		return 0;
-	tuple_of(&tuple, pkt, dest);
 	return reverse_find_but(&tuple, set, ticks_now(), but, &found);
 }
 
@@ -244,15 +243,10 @@ LB_SUBPROGRAM int conn_clashes_with(struct lb_packet *pkt, __u32 but)
 LB_SUBPROGRAM __u64 conn_reverse_hash(struct lb_packet *pkt)
 {
 	const struct lb_settings *set = settings_get();
-	const struct lb_dest *dest;
 	struct lb_tuple tuple;
 
-	if (!pkt || !set)
+	if (!pkt || !set || !tuple_of(&tuple, pkt))
 		return 0;
-	dest = dest_lookup(pkt->dest_id);
-	if (!dest)
-		return 0;
-	tuple_of(&tuple, pkt, dest);
 	return tuple_hash(&tuple, set->hash_seed);
 }
 
@@ -325,14 +319,11 @@ LB_SUBPROGRAM int conn_confirm(struct lb_packet *pkt)
  * nat, after conn_record(): returns 1 when another conn got the same real's side meanwhile; then this one is
  * ended, since replies could not be told apart.
  */
-static __always_inline int conn_clashed(struct lb_packet *pkt, __u64 hash)
+static __always_inline int conn_clashed(struct lb_packet *pkt, const struct lb_settings *set,
+                                        __u64 hash)
 {
-	const struct lb_settings *set = settings_get();
-	__u32 number;
+	__u32 number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 
-	if (!pkt || !set)
-		return 1;
-	number = conn_number(set->conn_buckets, pkt->conn_hash, pkt->conn_id);
 	if (!conn_clashes(pkt, set, hash, number))
 		return 0;
 	conn_end(&pkt->query, number, ticks_now());

@@ -134,8 +134,8 @@ static __always_inline int new_flow_conn(struct lb_packet *pkt, const struct lb_
 		recorded = conn_record(pkt, flags, control, hash);
 	if (recorded) {
 		settled = conn_confirm(pkt);
-		return nat && (!settled || conn_clashed(pkt, hash)) ? LB_DROP_CLASH
-		                                                    : LB_FORWARD_NEW;
+		return nat && (!settled || conn_clashed(pkt, set, hash)) ? LB_DROP_CLASH
+		                                                         : LB_FORWARD_NEW;
 	}
 	if (control)
 		template_leave(control, 1, ticks_now());
