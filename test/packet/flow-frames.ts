@@ -1,6 +1,7 @@
 /** Frames about conns that are in the table at the moment, for fast-check: by chance alone hardly a frame would be. */
 import fc from 'fast-check'
 import { isTemplate, type Table } from '../support/oracle.js'
+import { vipAddress } from '../support/oracle/replies.js'
 import { eth, fragment, ipv4, ipv6, packet, tcp, udp, type Layer } from '../support/packet/build.js'
 import type { TcpFlagName } from '../support/packet/transport.js'
 import { CLIENT, icmpError, NOT_A_VIP, OTHER_CLIENT, OUR_MAC, quoteOf, REAL_MACS, ROUTER_MAC, type Family, type Transport } from './world.js'
@@ -43,10 +44,10 @@ const isKnownClient = (address: string): boolean =>
 
 function flowsOf(table: Table, only: 'any' | 'answered'): KnownFlow[] {
   return [...table.conns].flatMap(([key, conn]): KnownFlow[] => {
-    const [protocol, client = '', clientPort, , port] = key.split(' ')
+    const [protocol, client = '', clientPort, vipId, port] = key.split(' ')
     const dest = table.dests.get(conn.dest)
-    const vip = [...table.vips].find(([, { id }]) => id === Number(key.split(' ')[3]))?.[0]
-    if (isTemplate(key) || dest === undefined || vip === undefined || (protocol !== 'tcp' && protocol !== 'udp')) return []
+    const vip = vipAddress(table, Number(vipId))
+    if (isTemplate(key) || dest === undefined || vip === '' || (protocol !== 'tcp' && protocol !== 'udp')) return []
     if (only === 'answered' && (dest.forward !== 'nat' || !isKnownClient(client))) return []
     const ends = { sport: Number(clientPort), dport: Number(port) }
     return [

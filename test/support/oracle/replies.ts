@@ -43,7 +43,8 @@ function countReply(table: Table, destId: number, ipLength: number): void {
   }
 }
 
-const vipAddress = (table: Table, id: number): string =>
+/** The address of a VIP by its id; empty when there is none. */
+export const vipAddress = (table: Table, id: number): string =>
   [...table.vips].find(([, vip]) => vip.id === id)?.[0] ?? ''
 
 /** The VIP's id and the virtual port of a conn. */

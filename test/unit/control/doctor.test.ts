@@ -11,26 +11,11 @@ import {
   routeFindings,
   xdpFinding,
 } from '../../../src/control/doctor.js'
-import type { InterfaceFacts } from '../../../src/system/interfaces.js'
+import { interfaceFacts } from '../../support/interface-facts.js'
 import { configOf, PlainMaps, targetOf } from './support.js'
 
 const ALL_CAPABILITIES = 0x1ff_ffff_ffffn
 const CAP_NET_ADMIN = 1n << 12n
-
-function facts(change: Partial<InterfaceFacts> = {}): InterfaceFacts {
-  return {
-    name: 'eth0',
-    ifindex: 2,
-    mac: '02:00:00:00:00:01',
-    mtu: 1500,
-    up: true,
-    carrier: true,
-    kind: 'device',
-    parent: undefined,
-    addresses: [{ address: '10.0.0.1', prefixLength: 24 }],
-    ...change,
-  }
-}
 
 /** Of a file with two services on the same two reals, of which the MACs are known. */
 function liveReals(...known: string[]): Finding[] {
@@ -49,12 +34,12 @@ const FINDINGS: [what: string, finding: Finding, status: Finding['status'], fix:
   ['an older major version', kernelFinding('5.15.0-100-generic'), 'failure', 'boot a newer kernel'],
   ['all capabilities', capabilityFinding(ALL_CAPABILITIES), 'ok', null],
   ['one capability less', capabilityFinding(ALL_CAPABILITIES & ~CAP_NET_ADMIN), 'failure', 'run as root'],
-  ['a link that is up', linkFinding(facts()), 'ok', null],
-  ['a link that is down', linkFinding(facts({ up: false, carrier: false })), 'failure', 'ip link set eth0 up'],
-  ['no carrier', linkFinding(facts({ carrier: false })), 'failure', 'connect the cable, or the other end of the pair'],
-  ['an address', addressFinding(facts()), 'ok', null],
-  ['no MAC', addressFinding(facts({ mac: undefined })), 'failure', 'attach to an Ethernet interface'],
-  ['no address', addressFinding(facts({ addresses: [] })), 'failure', 'ip address add ADDRESS/PREFIX dev eth0'],
+  ['a link that is up', linkFinding(interfaceFacts()), 'ok', null],
+  ['a link that is down', linkFinding(interfaceFacts({ up: false, carrier: false })), 'failure', 'ip link set eth0 up'],
+  ['no carrier', linkFinding(interfaceFacts({ carrier: false })), 'failure', 'connect the cable, or the other end of the pair'],
+  ['an address', addressFinding(interfaceFacts()), 'ok', null],
+  ['no MAC', addressFinding(interfaceFacts({ mac: undefined })), 'failure', 'attach to an Ethernet interface'],
+  ['no address', addressFinding(interfaceFacts({ addresses: [] })), 'failure', 'ip address add ADDRESS/PREFIX dev eth0'],
   ['no XDP', xdpFinding('eth0', { programId: 0, mode: 'none' }), 'ok', null],
   ['native XDP', xdpFinding('eth0', { programId: 7, mode: 'native' }), 'ok', null],
   ['generic XDP', xdpFinding('eth0', { programId: 7, mode: 'generic' }), 'warning', 'use a driver with native XDP, or accept it'],

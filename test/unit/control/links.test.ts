@@ -3,20 +3,12 @@ import { linkOfFacts, modeDiffers, modeOf, viaOfReals } from '../../../src/contr
 import type { Link, Via } from '../../../src/control/target.js'
 import type { InterfaceFacts } from '../../../src/system/interfaces.js'
 import type { Route } from '../../../src/system/routes.js'
+import { interfaceFacts } from '../../support/interface-facts.js'
 import type { ServiceFields } from './support.js'
 import { configOf, ETH, LO, PlainMaps } from './support.js'
 
-const facts = (name: string, ifindex: number, network: string, mac: string | undefined): InterfaceFacts => ({
-  name,
-  ifindex,
-  mac,
-  mtu: 1500,
-  up: true,
-  carrier: true,
-  kind: 'veth',
-  parent: undefined,
-  addresses: [{ address: network, prefixLength: 24 }],
-})
+const facts = (name: string, ifindex: number, network: string, mac: string | undefined): InterfaceFacts =>
+  interfaceFacts({ name, ifindex, mac, kind: 'veth', addresses: [{ address: network, prefixLength: 24 }] })
 
 const FACTS = [facts('lo', 1, '10.0.0.1', LO.mac), facts('eth1', 2, '10.0.1.1', ETH.mac)]
 

@@ -3,22 +3,18 @@ import type { ProbedReal } from '../../../src/control/probe-sources.js'
 import { probeSources, refuseMissing, sourceOf } from '../../../src/control/probe-sources.js'
 import { Limit } from '../../../src/maps/generated.js'
 import type { InterfaceFacts } from '../../../src/system/interfaces.js'
+import { interfaceFacts } from '../../support/interface-facts.js'
 
 function link(ifindex: number, ...addresses: string[]): InterfaceFacts {
-  return {
+  return interfaceFacts({
     name: `eth${ifindex}`,
     ifindex,
     mac: `02:00:00:00:00:0${ifindex}`,
-    mtu: 1500,
-    up: true,
-    carrier: true,
-    kind: 'device',
-    parent: undefined,
     addresses: addresses.map((each) => {
       const [address = '', bits] = each.split('/')
       return { address, prefixLength: Number(bits) }
     }),
-  }
+  })
 }
 
 const FRONT = link(1, '10.0.0.1/24', '10.0.0.100/24', '2001:db8:2::1/64', 'fe80::1/64')

@@ -3,21 +3,12 @@ import { probedReals, probeTargets } from '../../../src/control/probe-targets.js
 import type { SourceFacts } from '../../../src/control/probe-sources.js'
 import type { LiveState } from '../../../src/dataplane/live-state.js'
 import { DestFlag } from '../../../src/maps/generated.js'
+import { interfaceFacts } from '../../support/interface-facts.js'
 import type { ServiceFields } from './support.js'
 import { configOf, ETH, PlainMaps, targetOf } from './support.js'
 
 const FACTS: SourceFacts = {
-  attached: [
-    {
-      ...ETH,
-      mtu: 1500,
-      up: true,
-      carrier: true,
-      kind: 'device',
-      parent: undefined,
-      addresses: [{ address: '10.0.0.1', prefixLength: 24 }],
-    },
-  ],
+  attached: [interfaceFacts(ETH)],
   vips: new Set(),
 }
 

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { arpFrame, parseArp, type ArpPacket } from '../../../src/net/arp.js'
 import { unsolicitedAdvertisement } from '../../../src/net/ndp.js'
-import type { InterfaceFacts } from '../../../src/system/interfaces.js'
 import { neighbourKey, NeighbourProber, type NeighbourEvent } from '../../../src/system/neighbour-prober.js'
 import { NetworkNamespace } from '../../../src/system/netns.js'
+import { interfaceFacts } from '../../support/interface-facts.js'
 
 const DIRECTOR = '02:00:00:00:00:fe'
 const REAL = '02:00:00:00:00:01'
@@ -11,17 +11,7 @@ const MOVED = '02:00:00:00:00:02'
 const IFINDEX = 7
 const target = { address: '10.0.0.11', ifindex: IFINDEX }
 
-const facts: InterfaceFacts = {
-  name: 'eth0',
-  ifindex: IFINDEX,
-  mac: DIRECTOR,
-  mtu: 1500,
-  up: true,
-  carrier: true,
-  kind: 'device',
-  parent: undefined,
-  addresses: [{ address: '10.0.0.1', prefixLength: 24 }],
-}
+const facts = interfaceFacts({ ifindex: IFINDEX, mac: DIRECTOR })
 
 /** A wire with ARP hosts on it: who has which address. */
 class Wire {
