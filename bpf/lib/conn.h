@@ -305,14 +305,25 @@ LB_SUBPROGRAM int conn_record(struct lb_packet *pkt, __u32 flags, __u32 control,
 	return 1;
 }
 
-/* After conn_record(): returns 0 when another CPU had a conn for this flow, and that one stays. */
-LB_SUBPROGRAM int conn_confirm(struct lb_packet *pkt)
+/* conn_settle() of a packet's conn. */
+LB_SUBPROGRAM int conn_settle_own(struct lb_packet *pkt)
 {
 	const struct lb_settings *set = settings_get();
 
 	if (!pkt || !set)
 		return 0;
 	return conn_settle(&pkt->query, set->conn_buckets, pkt->conn_id, ticks_now());
+}
+
+/* After conn_record(): returns 0 when another CPU had a conn for this flow, and that one stays. */
+static __always_inline int conn_confirm(struct lb_packet *pkt, const struct lb_settings *set)
+{
+	const struct lb_conn_bucket *first = conn_bucket(set->conn_buckets, pkt->conn_hash, 0);
+
+	/* In its first bucket it is the only one of its tag. */
+	if (first && pkt->conn_id < LB_CONN_WAYS && conn_tags_are(first, pkt->conn_hash, 1))
+		return 1;
+	return is_true(conn_settle_own(pkt));
 }
 
 /*

@@ -115,6 +115,33 @@ static __always_inline int conn_key_is(const struct lb_conn *conn, const __u64 w
 	return !((key[0] ^ words[0]) | (key[1] ^ words[1]) | (key[2] ^ words[2]));
 }
 
+/*
+ * How many ways of a bucket have this tag; without a branch, since the processor could not foresee in which
+ * one a conn lies.
+ */
+static __always_inline __u32 conn_tags_equal(const struct lb_conn_bucket *bucket, __u32 tag)
+{
+	__u64 count = 0;
+	__u32 way;
+
+#pragma unroll
+	for (way = 0; way < LB_CONN_WAYS; way++) {
+		__u64 difference = bucket->tag[way] ^ tag;
+
+		asm volatile("" : "+r"(difference)); /* or clang compares, and branches */
+		count += (difference - 1) >> 63;
+	}
+	return count;
+}
+
+/* Whether `number` ways of a first bucket have the hash's tag, and no conn had to go on to its second one. */
+static __always_inline int conn_tags_are(const struct lb_conn_bucket *bucket, __u64 hash,
+                                         __u32 number)
+{
+	return conn_tags_equal(bucket, conn_tag(hash)) == number &&
+	       !*(const volatile __u32 *)&bucket->overflow;
+}
+
 /* The way where a conn is looked for first. */
 static __always_inline __u32 conn_home(__u64 hash)
 {
@@ -219,6 +246,11 @@ static __always_inline struct lb_conn_place conn_find(struct lb_query *query, __
 		if (conn_key_is(conn_at(&place), query->key_word) &&
 		    (place.life.flags & LB_CONN_F_LIVE))
 			return place;
+		/* It is in no bucket, of which a new flow's tags tell at once. */
+		if (conn_tags_are(place.bucket, hash, 0)) {
+			place.bucket = NULL;
+			return place;
+		}
 	}
 	place = conn_place(buckets, hash, conn_search(query, buckets, LB_EVERYWHERE));
 	if (place.bucket) {

@@ -133,7 +133,7 @@ static __always_inline int new_flow_conn(struct lb_packet *pkt, const struct lb_
 	if (!recorded && nat && reverse_make_room(hash, set->conn_buckets, ticks_now()))
 		recorded = conn_record(pkt, flags, control, hash);
 	if (recorded) {
-		settled = conn_confirm(pkt);
+		settled = conn_confirm(pkt, set);
 		return nat && (!settled || conn_clashed(pkt, set, hash)) ? LB_DROP_CLASH
 		                                                         : LB_FORWARD_NEW;
 	}
