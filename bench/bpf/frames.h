@@ -20,7 +20,7 @@
 #define IPV4_CHECK     (ETH_LEN + 10)
 #define IPV4_SRC       (ETH_LEN + 12)
 #define IPV4_L4        (ETH_LEN + 20)
-#define IPV6_SRC_WORD3 (ETH_LEN + 20)
+#define IPV6_SRC_LOWER (ETH_LEN + 16)
 #define IPV6_L4        (ETH_LEN + 40)
 
 /* frame[0]: the frame to make and the flows to spread it over. bench/packets.ts writes it. */
@@ -41,24 +41,31 @@ struct {
 
 __u64 flow_cursor;
 
+#define COPY(type, to, from, at) (*(type *)((to) + (at)) = *(const type *)((from) + (at)))
+
 /*
- * As the program under test will read it: 32-bit words from the IP header on. A load that
- * straddles two stores still in the store buffer would wait for both, which a frame that
- * came from a network card never does.
+ * In the words that the program under test will read, or wider ones: MAC addresses as 4 and 2 bytes, from the
+ * IP header on words of 8, of which IPv6 addresses are two each. A load that straddles two stores still in the
+ * store buffer would wait for both, which a frame that came from a network card never does.
  */
 static __always_inline void frame_restore(void *data, const struct bench_frame *from, __u32 len)
 {
 	__u32 at;
 
-	*(__u32 *)data = *(const __u32 *)from->bytes;
-	*(__u32 *)(data + 4) = *(const __u32 *)(from->bytes + 4);
-	*(__u32 *)(data + 8) = *(const __u32 *)(from->bytes + 8);
-	*(__u16 *)(data + 12) = *(const __u16 *)(from->bytes + 12);
+	COPY(__u32, data, from->bytes, 0);
+	COPY(__u16, data, from->bytes, 4);
+	COPY(__u32, data, from->bytes, 6);
+	COPY(__u16, data, from->bytes, 10);
+	COPY(__u16, data, from->bytes, 12);
 #pragma unroll
-	for (at = ETH_LEN; at + 4 <= len; at += 4)
-		*(__u32 *)(data + at) = *(const __u32 *)(from->bytes + at);
+	for (at = ETH_LEN; at + 8 <= len; at += 8)
+		COPY(__u64, data, from->bytes, at);
+	if (at + 4 <= len) {
+		COPY(__u32, data, from->bytes, at);
+		at += 4;
+	}
 	if (at < len)
-		*(__u16 *)(data + at) = *(const __u16 *)(from->bytes + at);
+		COPY(__u16, data, from->bytes, at);
 }
 
 static __always_inline __u32 next_flow(const struct bench_frame *from)
@@ -70,6 +77,14 @@ static __always_inline __u32 next_flow(const struct bench_frame *from)
 	return flow_cursor >> 32 & from->flow_mask;
 }
 
+/* The client's port in front of the port that it speaks to. */
+static __always_inline void frame_set_port(void *data, const struct bench_frame *from, __u32 l4,
+                                           __u16 port)
+{
+	*(__be32 *)(data + l4) = (*(const __be32 *)(from->bytes + l4) & bpf_htonl(0xffff)) |
+	                         bpf_htonl((__u32)port << 16);
+}
+
 /*
  * Gives the frame the client of a flow. The template's client has zeros in the bits that
  * change, so the IPv4 header checksum grows by what is added (RFC 1624).
@@ -78,7 +93,7 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 {
 	__u32 flow = next_flow(from);
 	__u32 client = flow >> FLOWS_PER_CLIENT_BITS;
-	__be16 port = bpf_htons(FIRST_PORT + (flow & ((1 << FLOWS_PER_CLIENT_BITS) - 1)));
+	__u16 port = FIRST_PORT + (flow & ((1 << FLOWS_PER_CLIENT_BITS) - 1));
 
 	if (from->family == 4) {
 		__u32 sum = (__u16) ~*(const __u16 *)(from->bytes + IPV4_CHECK);
@@ -89,10 +104,11 @@ static __always_inline void frame_set_flow(void *data, const struct bench_frame 
 		*(__u16 *)(data + IPV4_CHECK) = ~sum;
 		*(__be32 *)(data + IPV4_SRC) =
 			*(const __be32 *)(from->bytes + IPV4_SRC) | bpf_htonl(client);
-		*(__be16 *)(data + IPV4_L4) = port;
+		frame_set_port(data, from, IPV4_L4, port);
 	} else {
-		*(__be32 *)(data + IPV6_SRC_WORD3) = bpf_htonl(client);
-		*(__be16 *)(data + IPV6_L4) = port;
+		*(__be64 *)(data + IPV6_SRC_LOWER) =
+			*(const __be64 *)(from->bytes + IPV6_SRC_LOWER) | bpf_cpu_to_be64(client);
+		frame_set_port(data, from, IPV6_L4, port);
 	}
 }
 
