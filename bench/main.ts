@@ -14,6 +14,7 @@ import { benchMemory, printMemory } from './memory.js'
 import { DATAPLANE_OBJECT } from './objects.js'
 import { benchSweep, printSweep } from './sweep.js'
 import { benchTestrun, printTestrun } from './testrun.js'
+import { printYardstick } from './yardstick.js'
 
 const PARTS = ['testrun', 'live', 'apply', 'sweep', 'memory', 'conns', 'checker'] as const
 type Part = (typeof PARTS)[number]
@@ -75,7 +76,8 @@ async function main(): Promise<void> {
   if (wanted('testrun')) {
     const testrun = await benchTestrun(options)
     results.testrun = testrun
-    print('Test run: nanoseconds a packet, net of the wrapper', printTestrun(testrun))
+    print('Test run: nanoseconds a packet, net of the wrapper', printTestrun(testrun.packets))
+    print('Test run: how fast the machine was', printYardstick(testrun.yardstick))
   }
   if (wanted('live')) {
     const live = await benchLive(options)

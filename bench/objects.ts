@@ -64,6 +64,18 @@ export const testrunObject = {
   },
 }
 
+/** bench/bpf/yardstick.c; its maps are its own. */
+export const yardstickObject = {
+  name: 'yardstick',
+  maps: {},
+  programs: {
+    yardNothing: { name: 'yard_nothing', section: 'xdp' },
+    yardFill: { name: 'yard_fill', section: 'xdp' },
+    yardLookup: { name: 'yard_lookup', section: 'xdp' },
+    yardInsert: { name: 'yard_insert', section: 'xdp' },
+  },
+}
+
 /** bench/bpf/live.c */
 export const liveObject = {
   name: 'live',
@@ -120,6 +132,10 @@ export function loadReply(object: string, dataplane: Collection<typeof xdpLb>): 
 
 export function loadTestrun(): Promise<Collection<typeof testrunObject>> {
   return load(built('bench/testrun'), testrunObject)
+}
+
+export function loadYardstick(): Promise<Collection<typeof yardstickObject>> {
+  return load(built('bench/yardstick'), yardstickObject)
 }
 
 export function loadLive(): Promise<Collection<typeof liveObject>> {

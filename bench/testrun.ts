@@ -17,8 +17,9 @@ import { NAT_KNOWN, NAT_NEW } from './nat-scenarios.js'
 import { type BenchFrame, loadDataplane, loadReply, loadTestrun, type testrunObject } from './objects.js'
 import { CLIENT_NETWORKS, flowOf, FRAME_BYTES } from './packets.js'
 import { benchFrame, FULL, type Hook, KNOWN, NEW, type Scenario } from './scenarios.js'
-import { median, type Summary, summary } from './statistics.js'
+import { median, ratios, type Summary, summary } from './statistics.js'
 import { formatTable, rounded } from './table.js'
+import { type Operation, Yardstick, type YardstickResult } from './yardstick.js'
 
 /** Test runs without a context claim to come from the loopback device. */
 const TEST_RUN_INGRESS = 1
@@ -45,12 +46,19 @@ export interface TestrunOptions {
   match: string
 }
 
+export interface TestrunResults {
+  packets: TestrunResult[]
+  yardstick: YardstickResult[]
+}
+
 export interface TestrunResult {
   name: string
   /** Nanoseconds a packet: program and wrapper, less the wrapper alone; round by round. */
   net: Summary
   /** The difference of the medians, which is what targets are about. */
   netOfMedians: number
+  /** What it would take on the machine of the targets: round by round by the yardstick; the median. */
+  scaled: number
   baseline: number
   target?: number
   katran?: number
@@ -66,13 +74,21 @@ interface Loaded {
   reply: Reply
   wrapper: Wrapper
   network: ReplyNetwork
+  yardstick: Yardstick
 }
+
+/** From this many flows on, their conns are not in the caches. */
+const FLOWS_UNCACHED = 65_536
+
+const operationOf = ({ conns, flows }: Scenario): Operation =>
+  conns === 'known' && flows.count < FLOWS_UNCACHED ? 'lookup' : 'insert'
 
 /** One scenario against one dataplane. */
 export class Bench {
   readonly scenario: Scenario
   readonly gross: number[] = []
   readonly baseline: number[] = []
+  readonly factor: number[] = []
   readonly #loaded: Loaded
 
   constructor(scenario: Scenario, loaded: Loaded) {
@@ -132,8 +148,9 @@ export class Bench {
 
   /** One round: the wrapper alone, then with the program; every packet must have had the scenario's verdict. */
   measure(repeats: number): void {
-    const { dataplane, wrapper } = this.#loaded
+    const { dataplane, wrapper, yardstick } = this.#loaded
     const { hook, frame, conns, name } = this.scenario
+    this.factor.push(yardstick.measure(operationOf(this.scenario)))
     this.#set(frame)
     this.baseline.push(this.#run(hook === 'xdp' ? wrapper.programs.txOnly : wrapper.programs.tcOkOnly, repeats).durationNs)
     if (conns === 'none') forgetConns(dataplane.maps)
@@ -146,9 +163,11 @@ export class Bench {
 
   result(): TestrunResult {
     const { name, target, katran } = this.scenario
+    const net = this.gross.map((gross, round) => gross - (this.baseline[round] ?? NaN))
     return {
       name,
-      net: summary(this.gross.map((gross, round) => gross - (this.baseline[round] ?? NaN))),
+      net: summary(net),
+      scaled: ratios(net, this.factor).median,
       netOfMedians: median(this.gross) - median(this.baseline),
       baseline: median(this.baseline),
       ...(target === undefined ? {} : { target }),
@@ -203,20 +222,21 @@ function emptyArray(map: RawMap): void {
 }
 
 /** All scenarios in turn, round by round. */
-export async function benchTestrun({ rounds, repeats, object, match }: TestrunOptions): Promise<TestrunResult[]> {
+export async function benchTestrun({ rounds, repeats, object, match }: TestrunOptions): Promise<TestrunResults> {
+  using yardstick = await Yardstick.load()
   using wrapper = await loadTestrun()
   using network = new ReplyNetwork({ mac: DIRECTOR_MAC, clients: CLIENT_NETWORKS })
-  const results: TestrunResult[] = []
+  const packets: TestrunResult[] = []
   for (const all of [[...KNOWN, ...NAT_KNOWN], [...NEW, ...NAT_NEW], FULL]) {
     const scenarios = all.filter(({ name }) => name.includes(match))
     if (scenarios.length === 0) continue
     using dataplane = await loadDataplane(object)
     using reply = await loadReply(object, dataplane)
     fillTables(dataplane.maps, { ingress: TEST_RUN_INGRESS, egress: TEST_RUN_INGRESS })
-    const benches = scenarios.map((scenario) => new Bench(scenario, { dataplane, reply, wrapper, network }))
-    results.push(...measureAll(benches, rounds, repeats))
+    const benches = scenarios.map((scenario) => new Bench(scenario, { dataplane, reply, wrapper, network, yardstick }))
+    packets.push(...measureAll(benches, rounds, repeats))
   }
-  return results
+  return { packets, yardstick: yardstick.results() }
 }
 
 function measureAll(benches: readonly Bench[], rounds: number, repeats: number): TestrunResult[] {
@@ -225,25 +245,29 @@ function measureAll(benches: readonly Bench[], rounds: number, repeats: number):
     bench.check()
   }
   for (const bench of benches) bench.measure(repeats)
-  for (const bench of benches) bench.gross.length = bench.baseline.length = 0
+  for (const bench of benches) bench.gross.length = bench.baseline.length = bench.factor.length = 0
   for (let round = 0; round < rounds; round++) {
     for (const bench of benches) bench.measure(repeats)
   }
   return benches.map((bench) => bench.result())
 }
 
-export function printTestrun(results: readonly TestrunResult[]): string {
+const met = (ns: number, target: number | undefined): string => (target === undefined ? '' : ns <= target ? 'yes' : 'NO')
+
+export function printTestrun(packets: readonly TestrunResult[]): string {
   return formatTable(
-    ['packet', 'net ns', 'min', 'max', 'wrapper', 'target', 'met', 'Katran, other machine'],
-    results.map((result) => [
-      result.name,
-      rounded(result.netOfMedians),
-      rounded(result.net.min),
-      rounded(result.net.max),
-      rounded(result.baseline),
-      result.target,
-      result.target === undefined ? '' : result.netOfMedians <= result.target ? 'yes' : 'NO',
-      result.katran,
+    ['packet', 'net ns', 'min', 'max', 'wrapper', 'target', 'met', 'scaled', 'met', 'Katran, other machine'],
+    packets.map(({ name, netOfMedians, net, baseline, target, scaled, katran }) => [
+      name,
+      rounded(netOfMedians),
+      rounded(net.min),
+      rounded(net.max),
+      rounded(baseline),
+      target,
+      met(netOfMedians, target),
+      rounded(scaled),
+      met(scaled, target),
+      katran,
     ]),
   )
 }
