@@ -42,7 +42,7 @@ export interface Scenario {
   expected(flow: number, real: string): Uint8Array
   /** The most that it may cost, net nanoseconds. */
   target?: number
-  /** Katran's program in the same place on another machine (shared/reference/cost.md), net nanoseconds. */
+  /** Katran's program in the same place on another machine, that of the targets, net nanoseconds. */
   katran?: number
 }
 

@@ -1,7 +1,7 @@
 /**
- * What a machine takes for operations of the kernel that the targets' machine was measured with, too
- * (shared/reference/cost.md). Targets in nanoseconds are of that machine: on another one a figure is to be divided by
- * what this says, or it would tell of the machine and not of veer.
+ * What a machine takes for operations of the kernel that the targets' machine was measured with, too. Targets in
+ * nanoseconds are of that machine: on another one a figure is to be divided by what this says, or it would tell of the
+ * machine and not of veer.
  */
 import type { Collection } from '../src/loader/collection.js'
 import type { Program } from '../src/loader/program.js'
