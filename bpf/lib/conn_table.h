@@ -246,7 +246,7 @@ static __always_inline struct lb_conn_place conn_find(struct lb_query *query, __
 		if (conn_key_is(conn_at(&place), query->key_word) &&
 		    (place.life.flags & LB_CONN_F_LIVE))
 			return place;
-		/* It is in no bucket, of which a new flow's tags tell at once. */
+		/* A new flow is in neither bucket, which the first one tells at once. */
 		if (conn_tags_are(place.bucket, hash, 0)) {
 			place.bucket = NULL;
 			return place;
