@@ -114,6 +114,12 @@ static __always_inline int is_extension(__u8 protocol)
 	       protocol == IPPROTO_FRAGMENT;
 }
 
+/* What nearly all packets have behind the IPv6 header: no reason for a walk. */
+static __always_inline int is_known_upper_layer(__u8 protocol)
+{
+	return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_ICMPV6;
+}
+
 /* Steps over one header. Returns its length. */
 static __always_inline __u32 walk_step(struct lb_walk *walk, const struct lb_ip6_extension *header)
 {
@@ -190,9 +196,7 @@ static __always_inline int parse_ipv6_rest(lb_ctx *ctx, struct lb_packet *pkt,
 		return LB_DROP_MALFORMED;
 	pkt->protocol = ip6->nexthdr;
 	words_from_v6(pkt->key_word, &ip6->saddr);
-	if (ip6->nexthdr == IPPROTO_TCP || ip6->nexthdr == IPPROTO_UDP)
-		return LB_UNDECIDED;
-	return parse_ipv6_extensions(ctx, pkt);
+	return is_known_upper_layer(ip6->nexthdr) ? LB_UNDECIDED : parse_ipv6_extensions(ctx, pkt);
 }
 
 /*

@@ -162,10 +162,8 @@ static __always_inline int quote_parse_v6(lb_ctx *ctx, struct lb_quote *quote)
 	words_from_v6(quote->dst_word, &ip6->daddr);
 	quote->protocol = ip6->nexthdr;
 	quote->l4_off = quote->l3_off + sizeof(*ip6);
-	if (quote->protocol == IPPROTO_TCP || quote->protocol == IPPROTO_UDP ||
-	    quote->protocol == IPPROTO_ICMPV6)
-		return LB_UNDECIDED;
-	return quote_parse_extensions(ctx, quote);
+	return is_known_upper_layer(quote->protocol) ? LB_UNDECIDED
+	                                             : quote_parse_extensions(ctx, quote);
 }
 
 /* Ports, or the identifier of a query, in the 8 bytes that every quote has. */
