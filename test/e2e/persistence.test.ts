@@ -10,6 +10,9 @@ const OTHER = 8080
 
 const TESTS = 6
 
+/** Of requests, each from a port of its own; see realOf(). */
+let nextPort = 20_000
+
 /** Three clients of each test's own, on the one host: two of one /24 or /64, and one of another. */
 function clientsOf(test: number, family: Family): { own: string; neighbour: string; stranger: string } {
   const [net, other] = family === 4 ? [`198.18.${test}.`, `198.19.${test}.`] : [`2001:db8:50:${test}::`, `2001:db8:51:${test}::`]
@@ -52,10 +55,13 @@ describe('persistence', () => {
     await network[Symbol.asyncDispose]()
   })
 
-  /** Who answers a request to the port from one of the client's addresses. */
+  /**
+   * Who answers a request to the port from one of the client's addresses. Had two of them one port, for different ports
+   * of the VIP, a real would see one flow in both (nat), and the second one had to go to another real.
+   */
   async function realOf(from: string, port: number): Promise<string> {
     const vip = NAT_VIP[from.includes(':') ? 6 : 4]
-    const answer = await network.client.curl(url(vip, '/', port), ['--interface', from])
+    const answer = await network.client.curl(url(vip, '/', port), ['--interface', from, '--local-port', String(nextPort++)])
     return (JSON.parse(answer) as { real: string }).real
   }
 
