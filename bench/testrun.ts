@@ -256,7 +256,7 @@ const met = (ns: number, target: number | undefined): string => (target === unde
 
 export function printTestrun(packets: readonly TestrunResult[]): string {
   return formatTable(
-    ['packet', 'net ns', 'min', 'max', 'wrapper', 'target', 'met', 'scaled', 'met', 'Katran, other machine'],
+    ['packet', 'net ns', 'min', 'max', 'wrapper', 'target', 'met', 'scaled', 'met so', 'Katran, other machine'],
     packets.map(({ name, netOfMedians, net, baseline, target, scaled, katran }) => [
       name,
       rounded(netOfMedians),
