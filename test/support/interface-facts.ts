@@ -1,5 +1,13 @@
 import type { InterfaceFacts } from '../../src/system/interfaces.js'
 
+/** Addresses as the ip tool writes them: 10.0.0.1/24. */
+export function addressesOf(...texts: string[]): InterfaceFacts['addresses'] {
+  return texts.map((text) => {
+    const [address = '', length] = text.split('/')
+    return { address, prefixLength: Number(length) }
+  })
+}
+
 /** What is known of an interface that is up: `eth0` with 10.0.0.1/24, but for what is given. */
 export function interfaceFacts(change: Partial<InterfaceFacts> = {}): InterfaceFacts {
   return {
@@ -11,7 +19,7 @@ export function interfaceFacts(change: Partial<InterfaceFacts> = {}): InterfaceF
     carrier: true,
     kind: 'device',
     parent: undefined,
-    addresses: [{ address: '10.0.0.1', prefixLength: 24 }],
+    addresses: addressesOf('10.0.0.1/24'),
     ...change,
   }
 }

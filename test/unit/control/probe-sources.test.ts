@@ -3,17 +3,14 @@ import type { ProbedReal } from '../../../src/control/probe-sources.js'
 import { probeSources, refuseMissing, sourceOf } from '../../../src/control/probe-sources.js'
 import { Limit } from '../../../src/maps/generated.js'
 import type { InterfaceFacts } from '../../../src/system/interfaces.js'
-import { interfaceFacts } from '../../support/interface-facts.js'
+import { addressesOf, interfaceFacts } from '../../support/interface-facts.js'
 
 function link(ifindex: number, ...addresses: string[]): InterfaceFacts {
   return interfaceFacts({
     name: `eth${ifindex}`,
     ifindex,
     mac: `02:00:00:00:00:0${ifindex}`,
-    addresses: addresses.map((each) => {
-      const [address = '', bits] = each.split('/')
-      return { address, prefixLength: Number(bits) }
-    }),
+    addresses: addressesOf(...addresses),
   })
 }
 

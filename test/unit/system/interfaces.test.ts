@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { parseIpAddressShow, routeToReal, sourceAddressFor, type InterfaceFacts } from '../../../src/system/interfaces.js'
+import { addressesOf, interfaceFacts } from '../../support/interface-facts.js'
 
 /** Shortened from iproute2 6.1. */
 const PRINTED = JSON.stringify([
@@ -38,20 +39,8 @@ const PRINTED = JSON.stringify([
   },
 ])
 
-const link = (name: string, ifindex: number, ...prefixes: string[]): InterfaceFacts => ({
-  name,
-  ifindex,
-  mac: '02:00:00:00:00:01',
-  mtu: 1500,
-  up: true,
-  carrier: true,
-  kind: 'device',
-  parent: undefined,
-  addresses: prefixes.map((prefix) => {
-    const [address = '', length] = prefix.split('/')
-    return { address, prefixLength: Number(length) }
-  }),
-})
+const link = (name: string, ifindex: number, ...prefixes: string[]): InterfaceFacts =>
+  interfaceFacts({ name, ifindex, addresses: addressesOf(...prefixes) })
 
 describe('interface facts', () => {
   const facts = parseIpAddressShow(PRINTED)
